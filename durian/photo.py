@@ -1,0 +1,204 @@
+"""Turns any photograph somebody may send into an upright sRGB picture, or says kindly why not."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pillow_heif
+from PIL import ExifTags, Image, ImageCms
+
+MAX_BYTES = 20 * 1024 * 1024
+MAX_PIXELS = 50_000_000
+
+# No real photograph comes near these two. Files made to keep a decoder busy do: Pillow walks a
+# file's chunks one by one in Python, and libjpeg passes over the whole picture for every scan.
+MAX_READS = 20_000
+MAX_SCANS = 100
+
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
+WORKING_SIDE = 512  # a larger photograph is halved, thirded… while its short side stays above this
+MAX_ASPECT = 3  # a longer picture keeps its middle
+
+EMPTY = "This file is empty. Please choose the photo again."
+UNREADABLE = "This photo could not be read. Please choose it again."
+TOO_HEAVY = f"This photo is over {MAX_BYTES // 1024**2} MB. Please send a smaller copy."
+TOO_LARGE = f"This photo is over {MAX_PIXELS // 10**6} megapixels. Please send a smaller copy."
+NOT_A_PHOTO = "This file is not a photo we can open. Please send a JPEG, PNG, WebP or HEIC photo."
+DAMAGED = "This photo is damaged or only partly here. Please send it again."
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_JPEG_END = b"\xff\xd9"
+_JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # none that may stand inside a scan
+
+pillow_heif.register_heif_opener()
+
+
+class PhotoError(ValueError):
+    """A photo that cannot be used; the message is one sentence for the person who sent it."""
+
+
+def open_photo(source: str | Path | bytes | BinaryIO) -> Image.Image:
+    """Return the photograph at a path, in bytes or in a binary file as an upright sRGB picture.
+
+    The picture is in mode RGB and carries no metadata. Transparent parts are white, of several
+    frames or pages it is the first, and large photographs come back smaller. Raises PhotoError
+    where there is no photograph to return.
+    """
+    data = _read(source)
+    if not data:
+        raise PhotoError(EMPTY)
+    if len(data) > MAX_BYTES:
+        raise PhotoError(TOO_HEAVY)
+    with _refusal(NOT_A_PHOTO):
+        image = _open(data)
+    _check_size(image)
+    with _refusal(DAMAGED):
+        try:
+            return _upright_rgb(image)
+        except OSError:
+            if image.format not in ("JPEG", "MPO"):
+                raise
+        return _upright_rgb(_arrived(_open(data + _JPEG_END)))
+
+
+def to_array(image: Image.Image, size: int) -> np.ndarray:
+    """Return any Pillow image as (size, size, 3) uint8 RGB: the network's one view of a picture.
+
+    The whole picture is squashed to the square. Raises PhotoError where it cannot be read.
+    """
+    _check_size(image)
+    with _refusal(DAMAGED):
+        image = _upright_rgb(image)
+    width, height = (min(side, MAX_ASPECT * min(image.size)) for side in image.size)
+    left, top = (image.width - width) / 2, (image.height - height) / 2
+    box = (left, top, left + width, top + height)
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box))
+
+
+class _Reader(io.BytesIO):
+    """Bytes that give up on a decoder that keeps asking for the next little piece."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.reads += 1
+        if self.reads > MAX_READS:
+            raise PhotoError(NOT_A_PHOTO)
+        return super().read(size)
+
+
+@contextmanager
+def _refusal(sentence: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on a bad file (nearly anything) into a PhotoError."""
+    try:
+        yield
+    except PhotoError:
+        raise
+    except Image.DecompressionBombError as error:  # Pillow's own limit, from the header too
+        raise PhotoError(TOO_LARGE) from error
+    except Exception as error:
+        raise PhotoError(sentence) from error
+
+
+def _read(source: str | Path | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    with _refusal(UNREADABLE):
+        if not isinstance(source, str | Path):
+            return source.read(MAX_BYTES + 1)
+        with Path(source).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+
+
+def _open(data: bytes) -> Image.Image:
+    """Read the header, and of a large JPEG prepare to decode only as much as is needed."""
+    image = Image.open(_Reader(data), formats=FORMATS)
+    if image.format in ("JPEG", "MPO"):
+        if _scans(data) > MAX_SCANS:
+            raise PhotoError(NOT_A_PHOTO)
+        _check_size(image)
+        image.draft(None, (WORKING_SIDE, WORKING_SIDE))
+    return image
+
+
+def _scans(data: bytes) -> int:
+    """Count a JPEG's scans, without those of the thumbnails and pictures it may carry besides."""
+    scans, at = 0, 2
+    while (marker := _JPEG_MARKER.search(data, at)) and marker[0] != _JPEG_END:
+        scans += marker[0] == b"\xff\xda"
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    return scans
+
+
+def _check_size(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise PhotoError(TOO_LARGE)
+
+
+def _arrived(image: Image.Image) -> Image.Image:
+    """Cut a JPEG that broke off to the rows that came; libjpeg fills the rest with mid-grey."""
+    rows = np.asarray(image).reshape(image.height, -1)
+    came = np.flatnonzero((np.abs(rows - 127.5) > 1).any(axis=1))
+    if not came.size or came[-1] + 1 < image.height / 2:
+        raise PhotoError(DAMAGED)
+    return image.crop((0, 0, image.width, came[-1] + 1))
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    """Return a fresh picture: decoded, no larger than needed, on white, in sRGB and upright."""
+    image.load()
+    turn = _TURNS.get(_orientation(image))
+    profile = image.info.get("icc_profile")
+    image = _eight_bits(image)
+    if (factor := min(image.size) // WORKING_SIDE) > 1:
+        image = image.reduce(factor)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    image = _srgb(image, profile)
+    image.info = {}
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # broken metadata is no reason to refuse a picture
+        return None
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return the image in one of the modes L, RGB, RGBA and CMYK."""
+    if image.mode[0] in "IF":
+        levels = np.nan_to_num(np.asarray(image, np.float32))
+        peak = 65535 if image.mode.startswith("I;16") else levels.max()
+        white = next((white for white in (1, 255, 65535) if peak <= white), peak)
+        return Image.fromarray((levels * (255 / white)).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
+
+
+def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return a copy in sRGB; a profile that is broken or meant for other channels is ignored."""
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if image.mode == "L" and source.profile.xcolor_space == "RGB ":
+                image = image.convert("RGB")
+            target = ImageCms.createProfile("sRGB")
+            return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+            pass
+    return image.convert("RGB")
