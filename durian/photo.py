@@ -163,7 +163,8 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     image = _eight_bits(image)
     if (factor := min(image.size) // WORKING_SIDE) > 1:
-        image = image.reduce(factor)
+        smaller = (round(image.width / factor), round(image.height / factor))
+        image = image.resize(smaller, Image.Resampling.BOX)
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     image = _srgb(image, profile)
