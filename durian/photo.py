@@ -39,7 +39,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_JPEG_END = b"\xff\xd9"
+_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # none that may stand inside a scan
 
 pillow_heif.register_heif_opener()
@@ -126,20 +126,21 @@ def _open(data: bytes) -> Image.Image:
     """Read the header, and of a large JPEG prepare to decode only as much as is needed."""
     image = Image.open(_Reader(data), formats=FORMATS)
     if image.format in ("JPEG", "MPO"):
-        if _scans(data) > MAX_SCANS:
-            raise PhotoError(NOT_A_PHOTO)
+        _check_scans(data)
         _check_size(image)
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))
     return image
 
 
-def _scans(data: bytes) -> int:
+def _check_scans(data: bytes) -> None:
     """Count a JPEG's scans, without those of the thumbnails and pictures it may carry besides."""
-    scans, at = 0, 2
+    scans = segments = at = 0
     while (marker := _JPEG_MARKER.search(data, at)) and marker[0] != _JPEG_END:
-        scans += marker[0] == b"\xff\xda"
+        segments += 1
+        scans += marker[0] == _JPEG_SCAN
+        if scans > MAX_SCANS or segments > MAX_READS:
+            raise PhotoError(NOT_A_PHOTO)
         at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
-    return scans
 
 
 def _check_size(image: Image.Image) -> None:
