@@ -23,12 +23,12 @@ FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
 WORKING_SIDE = 512  # a larger photograph is halved, thirded… while its short side stays above this
 MAX_ASPECT = 3  # a longer picture keeps its middle
 
-EMPTY = "This file is empty. Please choose the photo again."
-UNREADABLE = "This photo could not be read. Please choose it again."
-TOO_HEAVY = f"This photo is over {MAX_BYTES // 1024**2} MB. Please send a smaller copy."
-TOO_LARGE = f"This photo is over {MAX_PIXELS // 10**6} megapixels. Please send a smaller copy."
-NOT_A_PHOTO = "This file is not a photo we can open. Please send a JPEG, PNG, WebP or HEIC photo."
-DAMAGED = "This photo is damaged or only partly here. Please send it again."
+EMPTY = "This file is empty, so please choose the photo again."
+UNREADABLE = "This photo could not be read, so please choose it again."
+TOO_HEAVY = f"This photo is over {MAX_BYTES // 1024**2} MB, so please send a smaller copy."
+TOO_LARGE = f"This photo is over {MAX_PIXELS // 10**6} megapixels, so please send a smaller copy."
+NOT_A_PHOTO = "This is not a photo we can open, so please send a JPEG, PNG, WebP or HEIC file."
+DAMAGED = "This photo is damaged or only partly here, so please send it again."
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
