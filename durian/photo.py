@@ -186,7 +186,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         levels = np.nan_to_num(np.asarray(image, np.float32))
         peak = 65535 if image.mode.startswith("I;16") else levels.max()
         white = next((white for white in (1, 255, 65535) if peak <= white), peak)
-        return Image.fromarray((levels * (255 / white)).clip(0, 255).astype(np.uint8))
+        return Image.fromarray((levels.clip(0, white) / white * 255).round().astype(np.uint8))
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
@@ -197,8 +197,6 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if image.mode == "L" and source.profile.xcolor_space == "RGB ":
-                image = image.convert("RGB")
             target = ImageCms.createProfile("sRGB")
             return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
         except (ImageCms.PyCMSError, OSError, TypeError, ValueError):

@@ -4,7 +4,10 @@ Everything is made here from a seed, so every run sees the same files; nothing n
 """
 
 import io
+import pickle
+import random
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterator
 
@@ -320,3 +323,285 @@ def endless_scans(side: int, scans: int) -> bytes:
         segment(0xDA, bytes([1, 1, 0, 1 + n % 63, 1 + n % 63, 0])) + empty for n in range(scans)
     )
     return head + first + b"".join(rest) + b"\xff\xd9"
+
+
+def hostile() -> Iterator[tuple[str, bytes]]:
+    """Yield over 300 files that broke somewhere, were never photographs or mean harm."""
+    image = picture(160, 120)
+    whole = dict([*forms(image), *grey_forms(image), *clear_forms(image)])
+    del whole["12-megapixels.jpg"]  # a baseline JPEG like the other, only slower
+    yield from _damaged(whole)
+    yield from _misnamed(whole)
+    yield from _absurd()
+    yield from _bombs()
+    yield from _metadata(image)
+    yield from _strangers()
+
+
+def _damaged(whole: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    rng = random.Random(7)
+    for name, data in whole.items():
+        for tenth in range(10):
+            yield f"truncated-{tenth}-{name}", data[: len(data) * (2 * tenth + 1) // 20]
+        for share in (0.0005, 0.005, 0.05):
+            flipped = bytearray(data)
+            for _ in range(max(1, int(len(data) * share))):
+                flipped[rng.randrange(len(data))] = rng.randrange(256)
+            yield f"flipped-{share}-{name}", bytes(flipped)
+        head = bytearray(data)
+        for _ in range(8):
+            head[rng.randrange(min(400, len(data)))] ^= 1 << rng.randrange(8)
+        yield f"flipped-head-{name}", bytes(head)
+
+
+def _misnamed(whole: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    jpeg, image = whole["baseline.jpg"], whole["8-bit.png"]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("../../escape.txt", "out")
+    yield from (
+        ("really-a-png.jpg", image),
+        ("really-a-jpeg.heic", jpeg),
+        ("really-a-heic.png", whole["still.heic"]),
+        ("really-an-avif.webp", whole["still.avif"]),
+        ("really-a-gif.jpg", whole["still.gif"]),
+        ("no-name", jpeg),
+        ("photo.jpg.exe", jpeg),
+        ("photo.html", jpeg),
+        ("photo.svg", image),
+        ("jpeg-and-zip.jpg", jpeg + archive.getvalue()),
+        ("jpeg-and-html.html", jpeg[:2] + segment(0xFE, _HTML) + jpeg[2:]),
+        ("png-and-html.png", image + _HTML),
+        ("gif-and-script.gif", b"GIF89a/*" + b"*/=1;alert(document.domain)//"),
+        ("pdf-and-jpeg.pdf", b"%PDF-1.7\n" + jpeg),
+        ("html-and-jpeg.jpg", _HTML + jpeg),
+        (
+            "php-and-png.png",
+            image[:33] + chunk(b"tEXt", b"c\0<?php system($_GET[0]); ?>") + image[33:],
+        ),
+        ("two-jpegs.jpg", jpeg * 2),
+        ("jpeg-after-nulls.jpg", bytes(512) + jpeg),
+    )
+
+
+def _absurd() -> Iterator[tuple[str, bytes]]:
+    """Headers that no picture has."""
+    most = 2**31 - 1
+    for width, height in (
+        (0, 0),
+        (0, 9),
+        (9, 0),
+        (most, most),
+        (most, 1),
+        (1, most),
+        (2**32 - 1, 9),
+    ):
+        yield f"{width}x{height}.png", png_header(width, height)
+    for depth, colour in ((3, 2), (16, 3), (255, 255), (1, 6), (0, 0)):
+        yield f"depth-{depth}-colour-{colour}.png", png_header(9, 9, depth, colour)
+    for side in (0, 1, 65500, 65535):
+        yield f"{side}x{side}.jpg", jpeg_header(side, side)
+        yield f"{side}x{side}.gif", gif_header(side, side)
+    for width, height in ((0, 0), (-1, -1), (most, most), (9, -(2**31)), (30_000, 30_000)):
+        for bits in (1, 8, 24, 33):
+            info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, 0, 0, 0, 0, 0, 0)
+            yield f"{width}x{height}x{bits}.bmp", b"BM" + struct.pack("<IHHI", 99, 0, 0, 54) + info
+    small = np.zeros((4, 4, 3), np.uint8)
+    for name, tags in {
+        "no-size": {"tag256": (0,), "tag257": (0,)},
+        "huge-size": {"tag256": (2**31,), "tag257": (2**31,)},
+        "huge-strip": {"tag279": (2**32 - 1,)},
+        "strip-elsewhere": {"tag273": (2**32 - 2,)},
+        "no-channels": {"tag277": (0,)},
+        "many-channels": {"tag277": (65535,)},
+        "odd-depth": {"tag258": (7, 99, 0)},
+        "odd-compression": {"tag259": (7,)},
+        "old-jpeg": {"tag259": (6,)},
+        "fax": {"tag259": (4,)},
+        "many-strips": {"tag273": (8,) * 9999, "tag278": (1,), "tag279": (48,) * 9999},
+        "huge-tiles": {"tag322": (2**30,), "tag323": (2**30,), "tag324": (8,), "tag325": (48,)},
+        "wide-tiles": {"tag322": (65536,), "tag323": (65536,), "tag259": (5,), "tag324": (8,)},
+        "lab": {"tag262": (8,)},
+        "separated": {"tag262": (5,), "tag277": (4,), "tag258": (8, 8, 8, 8)},
+        "turned-oddly": {"tag274": (99,)},
+        "self-thumbnail": {"tag330": (8,), "tag34665": (8,)},
+    }.items():
+        yield f"{name}.tiff", tiff(small, **tags)
+    loop = tiff(small)
+    after = 8 + small.size
+    yield (
+        "looping-pages.tiff",
+        loop.replace(bytes(4) + b"\x08\0", struct.pack("<I", after) + b"\x08\0"),
+    )
+    yield "no-directory.tiff", b"II*\0" + struct.pack("<I", 2**32 - 1)
+    yield "big.tiff", b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2**60) + bytes(4096)
+    for magic in (
+        *(b"\xff\xd8", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"MM\0*"),
+        *(b"RIFF\xff\xff\xff\xffWEBPVP8 ", b"RIFF\0\0\0\0WEBPVP8L", b"RIFF\x1a\0\0\0WEBPVP8X"),
+        *(b"\0\0\0\x18ftyp" + brand for brand in (b"heic", b"avif", b"mif1", b"msf1", b"hevc")),
+    ):
+        for tail in (b"", bytes(64), b"\xff" * 4096):
+            yield f"only-{magic[:12].hex()}-{len(tail)}", magic + tail
+
+
+def _bombs() -> Iterator[tuple[str, bytes]]:
+    """Small files that ask for much, and large ones that ask for it piece by piece."""
+    many = photo.MAX_BYTES - 4096
+    image = save(Image.new("RGB", (64, 64)), "PNG")
+    yield "one-megapixel-over.png", png_header(51_000_000, 1)
+    yield "400-megapixels.png", save(Image.new("1", (20_000, 20_000)), "PNG")
+    yield "120-megapixels.png", save(Image.new("1", (12_000, 10_000)), "PNG")
+    yield "49-megapixels.png", save(Image.new("1", (7000, 7000)), "PNG")
+    yield "49-megapixels-clear.png", save(Image.new("RGBA", (7000, 7000)), "PNG")
+    yield "49-megapixels.gif", save(Image.new("P", (7000, 7000)), "GIF")
+    yield (
+        "49-megapixels.webp",
+        save(Image.new("RGB", (7000, 7000)), "WEBP", lossless=True, method=0),
+    )
+    yield "49-megapixels.jpg", save(Image.new("RGB", (7000, 7000)), "JPEG", progressive=True)
+    yield "49-megapixels.tiff", save(Image.new("RGB", (7000, 7000)), "TIFF", compression="tiff_lzw")
+    yield "a-line-of-49-megapixels.png", save(Image.new("L", (49_000_000, 1)), "PNG")
+    yield "huge-canvas.webp", _webp_canvas(2**24, 2**24)
+    yield "large-canvas.webp", _webp_canvas(16_384, 16_384)
+    for kind, name in (("HEIF", "heic"), ("AVIF", "avif")):
+        data = save(Image.new("RGB", (64, 64)), kind)
+        for side in (0, 65_535, 2**32 - 1):
+            size = struct.pack(">II", side, side)
+            yield f"promises-{side}.{name}", data.replace(struct.pack(">II", 64, 64), size)
+    yield "endless-scans.jpg", endless_scans(7000, 3000)
+    yield "fifty-scans.jpg", endless_scans(7000, 50)
+    jpeg = save(Image.new("RGB", (64, 64)), "JPEG")
+    yield "endless-segments.jpg", jpeg[:2] + segment(0xFE) * (many // 4) + jpeg[2:]
+    yield "endless-segments-behind.jpg", jpeg[:-2] + segment(0xFE) * (many // 4) + jpeg[-2:]
+    yield "endless-filling.jpg", jpeg[:2] + b"\xff" * many + jpeg[2:]
+    yield "endless-chunks.png", image[:33] + chunk(b"abCd") * (many // 12) + image[33:]
+    yield "endless-empty-data.png", image[:33] + chunk(b"IDAT") * (many // 12) + image[33:]
+    unpacked = zlib.compress(bytes(2**24), 9)
+    for kind in (b"zTXt", b"iCCP"):
+        text = chunk(kind, b"a\0\0" + unpacked)
+        yield f"{kind.decode()}-bomb.png", image[:33] + text * 100 + image[33:]
+    gif = save(Image.new("P", (64, 64)), "GIF")
+    at = gif.index(b",", 13)
+    yield (
+        "endless-comment.gif",
+        gif[:at] + b"!\xfe" + (b"\xff" + b"a" * 255) * (many // 256) + gif[at:],
+    )
+    yield "endless-comments.gif", gif[:at] + b"!\xfe\1a\0" * (many // 5) + gif[at:]
+    yield "too-heavy.jpg", jpeg + bytes(photo.MAX_BYTES)
+    yield "nulls.png", bytes(many)
+
+
+def _webp_canvas(width: int, height: int) -> bytes:
+    """Return an animated WebP that promises this canvas and holds one small frame."""
+    frame = save(Image.new("RGB", (16, 16)), "WEBP")[12:]
+    box = b"".join(value.to_bytes(3, "little") for value in (0, 0, 15, 15, 100)) + b"\0"
+    canvas = b"".join((value - 1).to_bytes(3, "little") for value in (width, height))
+    chunks = b"".join(
+        kind + struct.pack("<I", len(data)) + data
+        for kind, data in (
+            (b"VP8X", b"\2\0\0\0" + canvas),
+            (b"ANIM", bytes(6)),
+            (b"ANMF", box + frame),
+        )
+    )
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+
+
+def _metadata(image: Image.Image) -> Iterator[tuple[str, bytes]]:
+    """EXIF, XMP and profiles that lie, loop or never end; the picture below them is sound."""
+    jpeg, rng = save(image, "JPEG"), random.Random(11)
+
+    def directory(*entries: tuple[int, int, int, int], following: int = 0) -> bytes:
+        packed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+        return struct.pack("<H", len(entries)) + packed + struct.pack("<I", following)
+
+    head = b"II*\0\x08\0\0\0"
+    nested = b"".join(directory((34665, 4, 1, 8 + 18 * (n + 1))) for n in range(3000))
+    for name, exif in {
+        "turned-99": head + directory((274, 3, 1, 99)),
+        "turned-as-text": head + directory((274, 2, 4, 0x41414141)),
+        "turned-many-times": head + directory((274, 3, 2**31, 8)),
+        "exif-in-itself": head + directory((34665, 4, 1, 8), (330, 4, 1, 8), following=8),
+        "exif-3000-deep": head + nested,
+        "exif-65535-tags": head + b"\xff\xff" + b"\x12\1\3\0\1\0\0\0\6\0\0\0" * 5000,
+        "exif-huge-counts": head + directory(*((n, 12, 2**32 - 1, 8) for n in range(300))),
+        "exif-elsewhere": b"II*\0" + struct.pack("<I", 2**32 - 1),
+        "exif-big": b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2**60) + bytes(900),
+        "exif-random": rng.randbytes(60_000),
+        "exif-empty": b"",
+        "gps-nonsense": head + directory((34853, 4, 1, 8), (274, 3, 1, 6)),
+    }.items():
+        yield f"{name}.jpg", jpeg[:2] + segment(0xE1, b"Exif\0\0" + exif) + jpeg[2:]
+        yield f"{name}.png", save(image, "PNG", exif=exif)
+        yield f"{name}.webp", save(image, "WEBP", exif=exif)
+        yield f"{name}.heic", save(image, "HEIF", exif=exif or None)
+    long = segment(0xE1, b"Exif\0\0" + bytes(65_000))
+    yield "exif-of-16-megabytes.jpg", jpeg[:2] + long * 250 + jpeg[2:]
+    xmp = b"http://ns.adobe.com/xap/1.0/\0" + b'tiff:Orientation="9"' + b"<a>" * 20_000
+    yield "xmp-deep.jpg", jpeg[:2] + segment(0xE1, xmp) + jpeg[2:]
+    mpf = segment(0xE2, b"MPF\0" + head + directory((45057, 4, 1, 2**31), (45058, 7, 2**31, 8)))
+    yield "mpo-of-2147483648-pictures.jpg", jpeg[:2] + mpf + jpeg[2:]
+
+    good = icc_profile(DISPLAY_P3)
+    profiles = {
+        "profile-random": rng.randbytes(3000),
+        "profile-of-15-megabytes": good + bytes(15_000_000),
+        "profile-many-tags": good[:128] + struct.pack(">I", 2**31) + good[132:],
+        "profile-tags-elsewhere": good[:136] + b"\xff" * 120 + good[256:],
+        "profile-long-curve": good.replace(
+            b"curv\0\0\0\0\0\0\0\1", b"curv\0\0\0\0\x7f\xff\xff\xff"
+        ),
+        "profile-lut": good[:12] + b"prtrCMYKLab " + good[24:],
+        "profile-named": good[:12] + b"nmclRGB Lab " + good[24:],
+        "profile-link": good[:12] + b"linkRGB CMYK" + good[24:],
+        "profile-header-only": good[:128],
+    }
+    for n in range(10):
+        flipped = bytearray(good)
+        for _ in range(12):
+            flipped[rng.randrange(len(good))] = rng.randrange(256)
+        profiles[f"profile-flipped-{n}"] = bytes(flipped)
+    for name, profile in profiles.items():
+        yield f"{name}.jpg", save(image, "JPEG", icc_profile=profile)
+        yield f"{name}.webp", save(image, "WEBP", icc_profile=profile)
+
+
+_HTML = b"<!doctype html><script>fetch('/config')</script><img src=x onerror=alert(1)>"
+
+
+def _strangers() -> Iterator[tuple[str, bytes]]:
+    """Files that are no photographs, some of which other programs would open as such."""
+    yield "empty.jpg", b""
+    yield "one-byte.jpg", b"\xff"
+    yield "text.jpg", b"a durian\n" * 99
+    yield "random.jpg", random.Random(13).randbytes(100_000)
+    yield "page.html", _HTML
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)">%s</svg>'
+    yield "script.svg", svg % b"<script>alert(1)</script>"
+    yield "script.png", svg % b"<script>alert(1)</script>"
+    yield "fetch.svg", svg % b'<image href="http://169.254.169.254/latest/meta-data/"/>'
+    entity = b'<!DOCTYPE s [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+    yield "entity.svg", entity + svg % b"<text>&e;</text>"
+    laughs = b"".join(b'<!ENTITY l%d "%s">' % (n, b"&l%d;" % (n - 1) * 10) for n in range(1, 20))
+    yield "laughs.svg", b'<!DOCTYPE s [<!ENTITY l0 "ha">%s]>' % laughs + svg % b"&l19;"
+    yield (
+        "paper.pdf",
+        b"%PDF-1.7\n1 0 obj<</Type/Catalog/OpenAction<</S/JavaScript>>>>endobj\n%%EOF",
+    )
+    yield "film.mp4", b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(5000)
+    yield "film.mov", b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(5000)
+    yield "film.webm", b"\x1aE\xdf\xa3" + bytes(5000)
+    yield "film.avi", b"RIFF\xff\0\0\0AVI LIST" + bytes(500)
+    yield "sound.wav", b"RIFF\xff\0\0\0WAVEfmt " + bytes(500)
+    yield "program.exe", b"MZ" + bytes(500)
+    yield "program", b"\x7fELF" + bytes(500)
+    yield "weights.pkl", pickle.dumps({"weights": [1.0]})
+    yield "weights.h5", b"\x89HDF\r\n\x1a\n" + bytes(500)
+    yield "print.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (r) file\n"
+    yield "drawing.wmf", b"\xd7\xcd\xc6\x9a\0\0" + bytes(500)
+    yield "layers.psd", b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 9, 9, 8, 3) + bytes(500)
+    for kind in ("PPM", "TGA", "PCX", "ICO", "ICNS", "SGI", "IM", "MSP", "DDS", "QOI", "JPEG2000"):
+        mode = "1" if kind == "MSP" else "RGB"
+        yield f"unusual.{kind.lower()}", save(Image.new(mode, (64, 64)), kind)
+    yield "list.csv", b"name,breed\n" * 99
+    yield "data.json", b"[" * 100_000
