@@ -1,0 +1,76 @@
+"""The page and the API: one photograph in, the four likeliest labels out."""
+
+import base64
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import gradio as gr
+from PIL import Image
+
+from durian import DurianClassifier, PhotoError, open_photo
+from durian.breeds import CLASSES
+from durian.hub import WeightsError
+from durian.photo import MAX_BYTES
+
+TOP_K = 4  # labels shown
+EXAMPLES = sorted(
+    Path(__file__).with_name("examples").glob("*.jpg"),
+    key=lambda path: (path.stem.rsplit("-", 1)[1], CLASSES.index(path.stem.rsplit("-", 1)[0])),
+)
+
+# The model loads beside the server, so that the page opens at once.
+classifier = ThreadPoolExecutor(1, "load").submit(DurianClassifier.load)
+
+
+class Photo(gr.Image):
+    """An image input that opens every photograph the library can, and refuses in its words."""
+
+    def get_block_name(self) -> str:
+        return "image"  # the frontend's component
+
+    def preprocess(self, payload) -> Image.Image:
+        if payload is None:
+            raise gr.Error("Add a photo of a durian first.", print_exception=False)
+        try:
+            if payload.url and payload.url.startswith("data:"):
+                return open_photo(base64.b64decode(payload.url.partition(",")[2]))
+            return open_photo(payload.path)
+        except PhotoError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+
+def predict(image: Image.Image) -> dict[str, float]:
+    """Tell which durian breed a photo shows, and how sure that is.
+
+    Args:
+        image: A photo of one durian, whole or opened.
+    """
+    try:
+        return classifier.result().predict(image)
+    except WeightsError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
+with gr.Blocks(title="Durian breeds", delete_cache=(600, 3600), analytics_enabled=False) as demo:
+    gr.Markdown("# Which durian is this?")
+    with gr.Row():
+        photo = Photo(label="Photo", sources=["upload", "webcam", "clipboard"], type="pil")
+        answer = gr.Label(label="Breed", num_top_classes=TOP_K)
+    gr.Examples([[str(path)] for path in EXAMPLES], photo, answer, predict, run_on_click=True,
+                cache_examples=False, api_visibility="private", label="Samples (rendered)")  # fmt: skip
+    photo.upload(predict, photo, answer, api_name="predict", concurrency_limit=8)
+
+demo.queue(max_size=64, api_open=False)
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("durian").setLevel(logging.INFO)
+    demo.launch(
+        max_file_size=MAX_BYTES,
+        strict_cors=True,
+        enable_monitoring=False,
+        run_history=False,
+        footer_links=["api"],
+        mcp_server=True,
+    )

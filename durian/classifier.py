@@ -1,0 +1,95 @@
+"""Weights and photographs in, confidences out.
+
+The Keras graph is frozen to constants once, so that TensorFlow's graph optimiser can fold the
+batch norms into the convolutions; one worker thread runs it, taking together what waits together.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from . import hub
+from .breeds import LABELS
+from .photo import to_array
+
+if TYPE_CHECKING:
+    import keras
+
+MAX_BATCH = 8  # photographs that go through the network together
+
+
+class DurianClassifier:
+    """Tells the breed of a durian from a photograph. Safe to share between threads."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._input_size = model.input_shape[1]
+        self._network = _freeze(model)
+        self._waiting: queue.SimpleQueue[tuple[np.ndarray, Future]] = queue.SimpleQueue()
+        self._run(np.zeros((1, self._input_size, self._input_size, 3), "uint8"))  # warm up
+        threading.Thread(target=self._work, name="network", daemon=True).start()
+
+    @classmethod
+    def load(cls) -> DurianClassifier:
+        """Return the project's classifier, its weights from the Hub or from `model/`.
+
+        Raises hub.WeightsError, one sentence that says what to do, when there are no weights.
+        """
+        weights = hub.weights_path()
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        from . import network  # here, so that importing the library does not import TensorFlow
+
+        model = network.build()
+        model.load_weights(weights)
+        return cls(model)
+
+    def predict(self, image: Image.Image) -> dict[str, float]:
+        """Return the confidence of each of the five labels, in class order, sum 1."""
+        return self.predict_batch([image])[0]
+
+    def predict_batch(self, images: Sequence[Image.Image]) -> list[dict[str, float]]:
+        """Return what `predict` would for each image, at less time an image."""
+        answers = []
+        for image in images:
+            answer: Future[np.ndarray] = Future()
+            self._waiting.put((to_array(image, self._input_size), answer))
+            answers.append(answer)
+        return [dict(zip(LABELS, map(float, answer.result()), strict=True)) for answer in answers]
+
+    def _run(self, photos: np.ndarray) -> np.ndarray:  # (n, s, s, 3) uint8 -> (n, 5) float32
+        import tensorflow as tf
+
+        return self._network(tf.constant(photos))[0].numpy()
+
+    def _work(self) -> None:
+        while True:
+            batch = [self._waiting.get()]
+            while len(batch) < MAX_BATCH and not self._waiting.empty():
+                batch.append(self._waiting.get())
+            try:
+                rows = self._run(np.stack([photo for photo, _ in batch]))
+            except Exception as error:  # the waiting callers get it; the worker lives on
+                for _, answer in batch:
+                    answer.set_exception(error)
+            else:
+                for (_, answer), row in zip(batch, rows, strict=True):
+                    answer.set_result(row)
+
+
+def _freeze(model: keras.Model):
+    """Return `model` as a TensorFlow function of uint8 photographs with its weights as constants."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
+    graph = tf.function(lambda photos: model(photos, training=False), input_signature=[signature])
+    return convert_variables_to_constants_v2(graph.get_concrete_function())

@@ -1,0 +1,167 @@
+"""Where training photographs come from: a manifest, folders, renders, and pictures of other things.
+
+Every source becomes a list of `Sample`s; `load` turns those into arrays through the same door and
+the same preprocessing as the page's photographs.
+"""
+
+import csv
+import json
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .breeds import CLASSES, NONE
+from .photo import open_photo, to_array
+
+SPLITS = ("train", "valid", "test")
+# Kinds of far unknowns, by the split that they serve: what is tested was never trained on.
+FAR_KINDS = {
+    "train": ("animals", "clothes", "plants", "seasonal", "vehicles", "plain", "noise"),
+    "valid": ("space", "sports", "town"),
+    "test": ("food", "hobbies", "household", "medical", "military", "people", "pictures"),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled picture, and what a fair split needs to know of it."""
+
+    path: Path
+    label: int  # an index into CLASSES
+    split: str  # train, valid, test, or extra
+    style: str  # studio, wild, render, far
+    group: str  # pictures of one group stay on one side of every split
+    view: str = ""  # husk, opened, flesh, mixed
+    kind: str = ""  # variety, or kind of thing
+    quality: str = ""  # how sure the label is
+
+
+def read_manifest(folder: Path) -> list[Sample]:
+    """Return the photographs that `folder`/manifest.csv lists (see its README for the columns)."""
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        return [
+            Sample(
+                folder / row["file"],
+                CLASSES.index(row["label"]),
+                row["split"],
+                row["style"],
+                row["group"],
+                row["view"],
+                row["variety"],
+                row["label_quality"],
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def read_folders(folder: Path) -> list[Sample]:
+    """Return the pictures in `folder`/{train,valid,test}/<class>/, the tutorial's layout."""
+    return [
+        Sample(path, CLASSES.index(path.parent.name), split, "wild", path.stem)
+        for split in SPLITS
+        for path in sorted(folder.glob(f"{split}/*/*"))
+        if path.parent.name in CLASSES
+    ]
+
+
+def read_renders(folder: Path, split: str = "train") -> list[Sample]:
+    """Return the renders `<class>-<view>-<seed>.jpg` that examples/render.py left in `folder`."""
+    samples = []
+    for path in sorted(folder.glob("*-*-*.jpg")):
+        slug, view, _ = path.stem.rsplit("-", 2)
+        samples.append(
+            Sample(path, CLASSES.index(slug), split, "render", path.stem, view, slug, "render")
+        )
+    return samples
+
+
+def read_far_unknowns(folder: Path) -> list[Sample]:
+    """Return what `make_far_unknowns` left in `folder`, split by kind of thing."""
+    none = CLASSES.index(NONE)
+    return [
+        Sample(path, none, split, "far", f"{kind}-{path.stem}", kind=kind, quality="high")
+        for split, kinds in FAR_KINDS.items()
+        for kind in kinds
+        for path in sorted((folder / kind).glob("*.jpg"))
+    ]
+
+
+def make_far_unknowns(stamps: Path, backgrounds: Path, pictures: Path, folder: Path) -> None:
+    """Make pictures of things that are no durian: objects on backgrounds, colours, noise, photos.
+
+    `stamps` has a folder of transparent PNGs a kind (Debian's tuxpaint-stamps-default), and
+    `backgrounds` and `pictures` hold photographs of anything (mate-backgrounds; the pictures that
+    scikit-image, scikit-learn, gradio and the kitchenware wheel carry).
+    """
+    rng = random.Random(0)
+    scenes = [
+        open_photo(path).resize((640, 480)) for path in _pictures(backgrounds, (".jpg", ".webp"))
+    ]
+    for kind in (kind for kinds in FAR_KINDS.values() for kind in kinds):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        for path in _pictures(stamps / kind, (".png",)):
+            stamp = Image.open(path).convert("RGBA")
+            scene = rng.choice(scenes).copy()
+            if rng.random() < 0.3:  # a table's plain colour, as in the studio photographs
+                scene.paste(_table_colour(rng), (0, 0, *scene.size))
+            scale = rng.uniform(0.5, 0.95) * min(scene.width / stamp.width, 480 / stamp.height)
+            stamp = stamp.resize((round(stamp.width * scale), round(stamp.height * scale)))
+            at = [rng.randint(0, a - b) for a, b in zip(scene.size, stamp.size, strict=True)]
+            scene.paste(stamp, tuple(at), stamp)
+            name = "-".join(path.relative_to(stamps / kind).with_suffix("").parts)
+            scene.save(folder / kind / f"{name}.jpg", quality=90)
+    for number, path in enumerate(_pictures(pictures, (".jpg", ".jpeg", ".png"))):
+        open_photo(path).save(folder / "pictures" / f"{number:03}.jpg", quality=90)
+    for number, scene in enumerate(scenes):
+        scene.save(folder / "plants" / f"scene-{number:03}.jpg", quality=90)
+    for number in range(60):
+        colour = tuple(rng.randrange(256) for _ in range(3)) if number % 3 else _table_colour(rng)
+        Image.new("RGB", (64, 64), colour).save(folder / "plain" / f"{number:03}.jpg", quality=95)
+        grain = np.random.default_rng(number).integers(0, 256, (2 ** rng.randint(1, 8),) * 2 + (3,))
+        Image.fromarray(grain.astype("uint8")).resize((256, 256), rng.choice((0, 2, 3))).save(
+            folder / "noise" / f"{number:03}.jpg", quality=90
+        )
+
+
+def _table_colour(rng: random.Random) -> tuple[int, int, int]:
+    grey = rng.randint(120, 250)
+    return tuple(min(255, max(0, grey + rng.randint(-12, 12))) for _ in range(3))
+
+
+def _pictures(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+
+
+def load(samples: Sequence[Sample], size: int) -> np.ndarray:
+    """Return the pictures as (n, size, size, 3) uint8 RGB, preprocessed as the page does."""
+    with ThreadPoolExecutor() as pool:
+        return np.stack(list(pool.map(lambda s: to_array(open_photo(s.path), size), samples)))
+
+
+def labels(samples: Sequence[Sample]) -> np.ndarray:
+    """Return the samples' classes as (n,) int32."""
+    return np.array([sample.label for sample in samples], "int32")
+
+
+def balance(samples: Sequence[Sample]) -> np.ndarray:
+    """Return (n,) float32 weights, mean 1, that give every class, and every style in it, its share.
+
+    Square roots of the inverse counts: full balance would make a few pictures shout.
+    """
+    cells = [(sample.label, sample.style) for sample in samples]
+    weights = np.array([cells.count(cell) ** -0.5 for cell in cells], "float32")
+    return weights / weights.mean()
+
+
+def summary(samples: Sequence[Sample]) -> str:
+    """Return how many pictures there are of each split, style and class, as JSON."""
+    counts: dict[str, dict[str, int]] = {}
+    for sample in samples:
+        row = counts.setdefault(f"{sample.style} {sample.split}", dict.fromkeys(CLASSES, 0))
+        row[CLASSES[sample.label]] += 1
+    return json.dumps(counts, indent=1)

@@ -1,0 +1,117 @@
+"""Keeps a public Gradio page within bounds that Gradio 6.31 does not set itself.
+
+Request bodies have a size, links are followed with care, routes that the page has no use for are
+shut, and no file outlives its hour, not even what a broken upload or a killed process left behind.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import safehttpx
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .photo import MAX_BYTES, TOO_HEAVY, PhotoError
+
+MAX_BODY = MAX_BYTES * 3 // 2  # bytes; base64 makes a photo a third longer
+MAX_AGE = 50 * 60  # seconds that a file may stay on disk
+SWEEP_EVERY = 5 * 60  # seconds
+LINK_PATIENCE = 8.0  # seconds that a link gets to deliver its photo
+MAX_REDIRECTS = 5
+NOT_FETCHED = "This link does not lead to a photo we can fetch, so please send the photo itself."
+
+# Gradio would take in videos here, write its state to disk, and print what it is asked for.
+SHUT = tuple(
+    f"/gradio_api/{name}" for name in ("process_recording", "deep_link", "custom_component")
+)
+
+
+class Guard:
+    """ASGI middleware: bounds what a request may carry and where it may go."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on unless its route is shut; answer 413 when its body grows too long."""
+        path = scope.get("path", "")
+        if path.startswith(SHUT) or "://" in path:  # also Gradio's proxies for other sites
+            await JSONResponse({"detail": "Not found."}, 404)(scope, receive, send)
+            return
+        arrived = 0
+
+        async def bounded() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > MAX_BODY:
+                raise HTTPException(413, TOO_HEAVY)
+            return message
+
+        await self._app(scope, bounded, send)
+
+
+async def fetch(link: str) -> bytes:
+    """Return the file behind an http(s) address of the public internet.
+
+    More than a photograph may weigh is not read. Raises PhotoError, also for addresses that are
+    not public: the host of every hop is resolved and judged by safehttpx, then used as resolved.
+    """
+    try:
+        async with asyncio.timeout(LINK_PATIENCE):
+            for _ in range(MAX_REDIRECTS):
+                url = httpx.URL(link)
+                transport = safehttpx.AsyncSecureTransport(
+                    await safehttpx.async_validate_url(url.host)
+                )
+                async with (
+                    httpx.AsyncClient(transport=transport) as client,
+                    client.stream("GET", link) as answer,
+                ):
+                    if not answer.has_redirect_location:
+                        answer.raise_for_status()
+                        return await _photo(answer)
+                    link = str(url.join(answer.headers["location"]))
+    except PhotoError:
+        raise
+    except Exception as error:  # whatever a stranger's server can make a client raise
+        raise PhotoError(NOT_FETCHED) from error
+    raise PhotoError(NOT_FETCHED)
+
+
+async def _photo(answer: httpx.Response) -> bytes:
+    data = bytearray()
+    async for piece in answer.aiter_bytes():
+        data += piece
+        if len(data) > MAX_BYTES:
+            raise PhotoError(TOO_HEAVY)
+    return bytes(data)
+
+
+def sweep(folder: Path, keep: Collection[str], age: float = MAX_AGE) -> None:
+    """Delete the files in `folder`, and its empty folders, that are older than `age` seconds."""
+    for path in sorted(folder.rglob("*"), reverse=True):  # what is inside comes first
+        with suppress(OSError):  # somebody else was faster, or the folder is not empty
+            if str(path) in keep or time.time() - path.lstat().st_mtime < age:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink()
+
+
+def keep_sweeping(folder: Path, kept: Callable[[], Collection[str]]) -> None:
+    """Sweep now and every few minutes, for as long as the process lives."""
+
+    def run() -> None:
+        while True:
+            sweep(folder, kept())
+            time.sleep(SWEEP_EVERY)
+
+    threading.Thread(target=run, name="sweep", daemon=True).start()
