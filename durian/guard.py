@@ -7,7 +7,7 @@ shut, and no file outlives its hour, not even what a broken upload or a killed p
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .photo import MAX_BYTES, TOO_HEAVY, PhotoError
 
-MAX_BODY = MAX_BYTES * 3 // 2  # bytes; base64 makes a photo a third longer
+MAX_UPLOAD = MAX_BYTES + 1024  # bytes: one photo and its multipart headers
+MAX_BODY = MAX_BYTES * 3 // 2  # bytes: one photo in base64, which makes it a third longer
 MAX_AGE = 50 * 60  # seconds that a file may stay on disk
 SWEEP_EVERY = 5 * 60  # seconds
 LINK_PATIENCE = 8.0  # seconds that a link gets to deliver its photo
@@ -44,13 +45,17 @@ class Guard:
         if path.startswith(SHUT) or "://" in path:  # also Gradio's proxies for other sites
             await JSONResponse({"detail": "Not found."}, 404)(scope, receive, send)
             return
+        most = MAX_UPLOAD if path == "/gradio_api/upload" else MAX_BODY
+        promised = int(dict(scope.get("headers", ())).get(b"content-length", 0))
         arrived = 0
 
         async def bounded() -> Message:
             nonlocal arrived
             message = await receive()
             arrived += len(message.get("body", b""))
-            if arrived > MAX_BODY:
+            if max(promised, arrived) > most:
+                while message.get("more_body"):  # a client listens once it has sent everything
+                    message = await receive()
                 raise HTTPException(413, TOO_HEAVY)
             return message
 
@@ -94,11 +99,11 @@ async def _photo(answer: httpx.Response) -> bytes:
     return bytes(data)
 
 
-def sweep(folder: Path, keep: Collection[str], age: float = MAX_AGE) -> None:
-    """Delete the files in `folder`, and its empty folders, that are older than `age` seconds."""
+def sweep(folder: Path, keep: Collection[str] = ()) -> None:
+    """Delete the files in `folder`, and its empty folders, that are older than MAX_AGE."""
     for path in sorted(folder.rglob("*"), reverse=True):  # what is inside comes first
         with suppress(OSError):  # somebody else was faster, or the folder is not empty
-            if str(path) in keep or time.time() - path.lstat().st_mtime < age:
+            if str(path) in keep or time.time() - path.lstat().st_mtime < MAX_AGE:
                 continue
             if path.is_dir() and not path.is_symlink():
                 path.rmdir()
@@ -106,12 +111,12 @@ def sweep(folder: Path, keep: Collection[str], age: float = MAX_AGE) -> None:
                 path.unlink()
 
 
-def keep_sweeping(folder: Path, kept: Callable[[], Collection[str]]) -> None:
+def keep_sweeping(folder: Path, keep: Collection[str] = ()) -> None:
     """Sweep now and every few minutes, for as long as the process lives."""
 
     def run() -> None:
         while True:
-            sweep(folder, kept())
+            sweep(folder, keep)
             time.sleep(SWEEP_EVERY)
 
     threading.Thread(target=run, name="sweep", daemon=True).start()
