@@ -2,16 +2,24 @@
 
 import base64
 import logging
+import os
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
+from starlette.middleware import Middleware
 
-from durian import DurianClassifier, PhotoError, open_photo
+from durian import DurianClassifier, PhotoError, guard, open_photo
 from durian.breeds import CLASSES
 from durian.hub import WeightsError
-from durian.photo import MAX_BYTES
+from durian.photo import MAX_BYTES, UNREADABLE
+
+# A folder of its own, so that sweeping it takes nothing from other Gradio apps.
+os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "durian")))
+UPLOADS = Path(os.environ["GRADIO_TEMP_DIR"]).resolve()
 
 TOP_K = 4  # labels shown
 EXAMPLES = sorted(
@@ -35,9 +43,32 @@ class Photo(gr.Image):
         try:
             if payload.url and payload.url.startswith("data:"):
                 return open_photo(base64.b64decode(payload.url.partition(",")[2]))
+            # Gradio checks the path only where the request calls it a file.
+            if not Path(payload.path).resolve().is_relative_to(UPLOADS):
+                raise PhotoError(UNREADABLE)
             return open_photo(payload.path)
         except PhotoError as error:
             raise gr.Error(str(error), print_exception=False) from None
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path):
+        path = str(url_or_file_path)
+        if path.lower().startswith(("http://", "https://")):
+            path = save_bytes_to_cache(await guard.fetch(path), "photo", self.GRADIO_CACHE)
+        return await super().async_move_resource_to_block_cache(path)
+
+
+class Page(gr.Blocks):
+    """A page that refuses what it cannot read in our words, and writes none of it to the log."""
+
+    async def preprocess_data(self, *args, **kwargs):
+        try:
+            return await super().preprocess_data(*args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as error:
+            logging.getLogger("durian").warning("Refused a request: %s", type(error).__name__)
+            sentence = str(error) if isinstance(error, PhotoError) else UNREADABLE
+            raise gr.Error(sentence, print_exception=False) from None
 
 
 def predict(image: Image.Image) -> dict[str, float]:
@@ -52,7 +83,9 @@ def predict(image: Image.Image) -> dict[str, float]:
         raise gr.Error(str(error), print_exception=False) from None
 
 
-with gr.Blocks(title="Durian breeds", delete_cache=(600, 3600), analytics_enabled=False) as demo:
+with Page(
+    title="Durian breeds", delete_cache=(300, guard.MAX_AGE), analytics_enabled=False
+) as demo:
     gr.Markdown("# Which durian is this?")
     with gr.Row():
         photo = Photo(label="Photo", sources=["upload", "webcam", "clipboard"], type="pil")
@@ -66,7 +99,12 @@ demo.queue(max_size=64, api_open=False)
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("durian").setLevel(logging.INFO)
+    guard.keep_sweeping(
+        UPLOADS, keep={path for block in demo.blocks.values() for path in block.keep_in_cache}
+    )
     demo.launch(
+        app_kwargs={"middleware": [Middleware(guard.Guard)]},
+        state_session_capacity=1,  # Gradio would hold on to what the last 10,000 visitors sent
         max_file_size=MAX_BYTES,
         strict_cors=True,
         enable_monitoring=False,
