@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from durian import DurianClassifier, PhotoError, guard, open_photo
 from durian.breeds import CLASSES
 from durian.hub import WeightsError
-from durian.photo import MAX_BYTES, UNREADABLE
+from durian.photo import UNREADABLE
 
 # A folder of its own, so that sweeping it takes nothing from other Gradio apps.
 os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "durian")))
@@ -105,7 +105,7 @@ if __name__ == "__main__":
     demo.launch(
         app_kwargs={"middleware": [Middleware(guard.Guard)]},
         state_session_capacity=1,  # Gradio would hold on to what the last 10,000 visitors sent
-        max_file_size=MAX_BYTES,
+        max_file_size=guard.MAX_UPLOAD,
         strict_cors=True,
         enable_monitoring=False,
         run_history=False,
