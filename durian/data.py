@@ -165,3 +165,23 @@ def summary(samples: Sequence[Sample]) -> str:
         row = counts.setdefault(f"{sample.style} {sample.split}", dict.fromkeys(CLASSES, 0))
         row[CLASSES[sample.label]] += 1
     return json.dumps(counts, indent=1)
+
+
+def cut_out(photo: np.ndarray) -> np.ndarray:
+    """Return where the fruit is on a plain grey table: (h, w) bool for (h, w, 3) uint8.
+
+    The table has no colour to speak of and the fruit has: threshold the chroma as Otsu (1979)
+    would, keep the largest piece, fill its holes.
+    """
+    from scipy import ndimage
+    from skimage.filters import threshold_otsu
+
+    rgb = ndimage.uniform_filter(photo.astype("float32"), (3, 3, 0))
+    chroma = np.minimum(rgb[..., 0], rgb[..., 1]) - rgb[..., 2]  # yellowness: husk and stalk, no table
+    mask = chroma > threshold_otsu(chroma) * 0.75
+    mask = ndimage.binary_opening(mask, iterations=2)
+    pieces, count = ndimage.label(mask)
+    if not count:
+        return np.ones(photo.shape[:2], bool)
+    largest = 1 + np.argmax(ndimage.sum_labels(mask, pieces, range(1, count + 1)))
+    return ndimage.binary_fill_holes(ndimage.binary_dilation(pieces == largest, iterations=1))

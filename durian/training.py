@@ -124,3 +124,73 @@ def calibrate(model: keras.Model, photos: np.ndarray, labels: np.ndarray) -> flo
     last = model.get_layer("logits")
     last.set_weights([weight / temperature for weight in last.get_weights()])
     return temperature
+
+
+def tutorial_model() -> keras.Model:
+    """Return the network of the tutorial that this project grew from: our baseline."""
+    photo = layers.Input((INPUT_SIZE, INPUT_SIZE, 3), name="photo")
+    x = layers.Rescaling(1 / 255)(photo)  # 0…1, although these weights were made for −1…1
+    x = imagenet_backbone()(x)  # (n, 7, 7, 2048)
+    x = layers.AveragePooling2D()(x)  # (n, 3, 3, 2048)
+    x = layers.Dropout(0.1)(layers.Dense(32, activation="relu")(x))
+    logits = layers.Dense(
+        len(CLASSES), activation="softmax", kernel_regularizer=keras.regularizers.L2(5e-4)
+    )
+    return keras.Model(photo, logits(layers.Flatten()(x)), name="tutorial")
+
+
+def train_tutorial(
+    train: tuple[np.ndarray, np.ndarray], valid: tuple[np.ndarray, np.ndarray], folder: Path
+) -> keras.Model:
+    """Train the tutorial's network in the tutorial's way on (photos, labels), uint8 and int.
+
+    Its checkpoints go to `folder`; a run that was stopped goes on from there.
+    """
+    vary = keras.Sequential(
+        [
+            layers.RandomRotation(15 / 360),
+            layers.RandomTranslation(0.1, 0.1),
+            layers.RandomFlip("horizontal"),
+        ]
+    )
+    model = tutorial_model()
+    model.compile(
+        keras.optimizers.SGD(1e-4, momentum=0.9),
+        keras.losses.SparseCategoricalCrossentropy(),
+        metrics=["accuracy"],
+    )
+    best = folder / "tutorial.weights.h5"
+    model.fit(
+        _Batches(*train, 8, vary),
+        validation_data=valid,
+        epochs=30,
+        verbose=2,
+        callbacks=[
+            keras.callbacks.BackupAndRestore(folder / "tutorial-backup"),
+            keras.callbacks.EarlyStopping(patience=4),
+            keras.callbacks.ModelCheckpoint(best, save_best_only=True, save_weights_only=True),
+        ],
+    )
+    model.load_weights(best)
+    return model
+
+
+class _Batches(keras.utils.PyDataset):
+    """Shuffled batches of varied photographs."""
+
+    def __init__(
+        self, photos: np.ndarray, labels: np.ndarray, size: int, vary: keras.Sequential
+    ) -> None:
+        super().__init__()
+        self.photos, self.labels, self.size, self.vary = photos, labels, size, vary
+        self.order = np.random.permutation(len(photos))
+
+    def __len__(self) -> int:
+        return -(-len(self.photos) // self.size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.order[index * self.size : (index + 1) * self.size]
+        return self.vary(self.photos[rows].astype("float32"), training=True), self.labels[rows]
+
+    def on_epoch_end(self) -> None:
+        np.random.shuffle(self.order)
