@@ -90,9 +90,10 @@ with Page(
     with gr.Row():
         photo = Photo(label="Photo", sources=["upload", "webcam", "clipboard"], type="pil")
         answer = gr.Label(label="Breed", num_top_classes=TOP_K)
+    # before the samples, whose own event would take the name
+    photo.upload(predict, photo, answer, api_name="predict", concurrency_limit=8)
     gr.Examples([[str(path)] for path in EXAMPLES], photo, answer, predict, run_on_click=True,
                 cache_examples=False, api_visibility="private", label="Samples (rendered)")  # fmt: skip
-    photo.upload(predict, photo, answer, api_name="predict", concurrency_limit=8)
 
 demo.queue(max_size=64, api_open=False)
 
