@@ -27,6 +27,9 @@ EXAMPLES = sorted(
     key=lambda path: (path.stem.rsplit("-", 1)[1], CLASSES.index(path.stem.rsplit("-", 1)[0])),
 )
 
+logging.basicConfig(level=logging.WARNING, format="%(message)s")
+logging.getLogger("durian").setLevel(logging.INFO)
+
 # The model loads beside the server, so that the page opens at once.
 classifier = ThreadPoolExecutor(1, "load").submit(DurianClassifier.load)
 
@@ -98,8 +101,6 @@ with Page(
 demo.queue(max_size=64, api_open=False)
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("durian").setLevel(logging.INFO)
     guard.keep_sweeping(
         UPLOADS, keep={path for block in demo.blocks.values() for path in block.keep_in_cache}
     )
