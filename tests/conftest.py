@@ -1,6 +1,10 @@
-"""What the tests share: the real app in its own process, and the rendered examples."""
+"""What the tests share: the real app in its own process, the rendered examples, browser, Node."""
+
+from __future__ import annotations
 
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,13 +14,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.jpg"))
+# Chromium talks to nobody but the app: no updates, no look-ups, no other hosts.
+CHROMIUM_FLAGS = (
+    "--no-sandbox",  # it refuses to start as root otherwise
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
 
 
 @dataclass
@@ -74,3 +93,43 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The app as a newcomer starts it."""
     with running_app(tmp_path_factory.mktemp("app") / "app.log") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, driven by Playwright; installed where it is missing and can be."""
+    from playwright.sync_api import sync_playwright
+
+    if not shutil.which("chromium"):
+        if os.geteuid() or not shutil.which("apt-get"):
+            pytest.skip("there is no chromium here, and only root can install Debian's")
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+        subprocess.run(["apt-get", "install", "-qq", "--yes", "chromium"], check=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """The folder with `node` and `npm`, which PyPI ships, once tests/package.json is installed."""
+    commands = Path(sys.executable).parent
+    tests = Path(__file__).parent
+    done = tests / "node_modules/.package-lock.json"
+    if not done.exists() or done.stat().st_mtime < (tests / "package-lock.json").stat().st_mtime:
+        subprocess.run([commands / "npm", "ci", "--silent"], cwd=tests, check=True)
+    return commands
+
+
+def readme_block(language: str, containing: str) -> str:
+    """Return the README's only fenced block in `language` that contains a text, word for word."""
+    blocks = re.findall(
+        rf"^```{language}\n(.*?)^```$",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    (block,) = (block for block in blocks if containing in block)
+    return block
