@@ -133,3 +133,13 @@ def readme_block(language: str, containing: str) -> str:
     )
     (block,) = (block for block in blocks if containing in block)
     return block
+
+
+@pytest.fixture(scope="session")
+def classifier():
+    """The classifier with the project's own weights."""
+    from durian import DurianClassifier
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        return DurianClassifier.load()

@@ -1,0 +1,83 @@
+"""The library, on the real weights."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import EXAMPLES, ROOT
+from PIL import Image
+
+from durian import open_photo
+from durian.breeds import BREEDS, LABELS
+from durian.data import Sample, load
+from durian.photo import to_array
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[Image.Image]:
+    return [open_photo(path) for path in EXAMPLES]
+
+
+def label_of(path: Path) -> str:
+    return BREEDS[path.stem.rpartition("-")[0]]["label"]
+
+
+def test_importing_the_library_is_quick_work():
+    code = "import durian, sys; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_each_answer_names_five_labels_in_class_order_and_sums_to_one(classifier, photos):
+    answer = classifier.predict(photos[0])
+    assert tuple(answer) == LABELS
+    assert LABELS == ("D24", "Golden Phoenix", "Mao Shan Wang", "Red Prawn", "Not one of these")
+    assert sum(answer.values()) == pytest.approx(1, abs=1e-5)
+    assert all(isinstance(value, float) for value in answer.values())
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_each_example_comes_out_as_its_own_breed(classifier, path):
+    answer = classifier.predict(open_photo(path))
+    assert max(answer, key=answer.get) == label_of(path)
+
+
+@pytest.mark.parametrize("colour", ["white", "black", "grey", "red", "navy", "olive"])
+def test_a_plain_colour_is_not_a_durian(classifier, colour):
+    answer = classifier.predict(Image.new("RGB", (640, 480), colour))
+    assert max(answer, key=answer.get) == "Not one of these"
+
+
+def test_a_batch_gets_the_answers_of_its_photos(classifier, photos):
+    alone = [classifier.predict(photo) for photo in photos]
+    together = classifier.predict_batch(photos * 3)  # more than one batch, and an odd rest
+    for one, other in zip(alone * 3, together, strict=True):
+        assert list(one.values()) == pytest.approx(list(other.values()), abs=1e-4)
+    assert classifier.predict_batch([]) == []
+
+
+def test_threads_get_their_own_answers(classifier, photos):
+    alone = [classifier.predict(photo) for photo in photos]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(classifier.predict, photos * 4))
+    for one, other in zip(alone * 4, answers, strict=True):
+        assert list(one.values()) == pytest.approx(list(other.values()), abs=1e-4)
+
+
+def test_strangers_get_the_same_answers_from_keras_alone(classifier, photos):
+    import keras
+
+    model = keras.saving.load_model(ROOT / "model", compile=False)
+    arrays = np.stack([to_array(photo, model.input_shape[1]) for photo in photos])
+    ours = [list(answer.values()) for answer in classifier.predict_batch(photos)]
+    for batch in (arrays, arrays.astype("float32")):
+        np.testing.assert_allclose(np.asarray(model(batch)), ours, atol=1e-4)
+
+
+def test_training_sees_photographs_exactly_as_the_page_does(photos):
+    samples = [Sample(path, 0, "train", "render", path.stem) for path in EXAMPLES]
+    np.testing.assert_array_equal(
+        load(samples, 224), np.stack([to_array(photo, 224) for photo in photos])
+    )
