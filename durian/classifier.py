@@ -18,12 +18,15 @@ from PIL import Image
 
 from . import hub
 from .breeds import LABELS
+from .heat import heat
 from .photo import to_array
 
 if TYPE_CHECKING:
     import keras
 
 MAX_BATCH = 8  # photographs that go through the network together
+
+Answer = tuple[np.ndarray, np.ndarray]  # confidences (5,) and class maps (7, 7, 5), float32
 
 
 class DurianClassifier:
@@ -32,7 +35,7 @@ class DurianClassifier:
     def __init__(self, model: keras.Model) -> None:
         self._input_size = model.input_shape[1]
         self._network = _freeze(model)
-        self._waiting: queue.SimpleQueue[tuple[np.ndarray, Future]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[np.ndarray, Future[Answer]]] = queue.SimpleQueue()
         self._run(np.zeros((1, self._input_size, self._input_size, 3), "uint8"))  # warm up
         threading.Thread(target=self._work, name="network", daemon=True).start()
 
@@ -54,19 +57,35 @@ class DurianClassifier:
         """Return the confidence of each of the five labels, in class order, sum 1."""
         return self.predict_batch([image])[0]
 
+    def explain(self, image: Image.Image) -> np.ndarray:
+        """Return where the network saw what it answered, (height, width) float32, 0–1.
+
+        1 is the place that spoke most for it (Grad-CAM, see `network.with_maps`); colours, which
+        the network weighs as a whole, have no place. `image` is as `open_photo` returns it.
+        """
+        confidences, maps = self._answers([image])[0]
+        return heat(image.size, maps[..., confidences.argmax()])
+
     def predict_batch(self, images: Sequence[Image.Image]) -> list[dict[str, float]]:
         """Return what `predict` would for each image, at less time an image."""
+        return [
+            dict(zip(LABELS, map(float, confidences), strict=True))
+            for confidences, _ in self._answers(images)
+        ]
+
+    def _answers(self, images: Sequence[Image.Image]) -> list[Answer]:
         answers = []
         for image in images:
-            answer: Future[np.ndarray] = Future()
+            answer: Future[Answer] = Future()
             self._waiting.put((to_array(image, self._input_size), answer))
             answers.append(answer)
-        return [dict(zip(LABELS, map(float, answer.result()), strict=True)) for answer in answers]
+        return [answer.result() for answer in answers]
 
-    def _run(self, photos: np.ndarray) -> np.ndarray:  # (n, s, s, 3) uint8 -> (n, 5) float32
+    def _run(self, photos: np.ndarray) -> list[Answer]:  # photos: (n, s, s, 3) uint8
         import tensorflow as tf
 
-        return self._network(tf.constant(photos))[0].numpy()
+        confidences, maps = self._network(tf.constant(photos))
+        return list(zip(confidences.numpy(), maps.numpy(), strict=True))
 
     def _work(self) -> None:
         while True:
@@ -84,12 +103,18 @@ class DurianClassifier:
 
 
 def _freeze(model: keras.Model):
-    """Return `model` as a TensorFlow function of uint8 photographs with its weights as constants."""
+    """Return `model`, and its class maps, as a TensorFlow function of uint8 photographs.
+
+    Its weights are constants.
+    """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
     )
 
+    from .network import with_maps
+
+    model = with_maps(model)
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
     graph = tf.function(lambda photos: model(photos, training=False), input_signature=[signature])
     return convert_variables_to_constants_v2(graph.get_concrete_function())

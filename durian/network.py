@@ -41,7 +41,9 @@ def build(backbone: keras.Model | None = None) -> keras.Model:
     maps = backbone(scaled)  # (n, 7, 7, 2048)
     shapes = layers.GlobalAveragePooling2D(name="shapes")(maps)
     shapes = layers.Normalization(name="even_shapes")(shapes)
-    shapes = layers.Rescaling((PALETTE_SIZE / 2048) ** 0.5, name="share")(shapes)  # as loud as colour
+    shapes = layers.Rescaling((PALETTE_SIZE / 2048) ** 0.5, name="share")(
+        shapes
+    )  # as loud as colour
 
     pixels = layers.AveragePooling2D(4, name="pixels")(scaled)  # (n, 56, 56, 3)
     palette = layers.Conv2D(PALETTE_SIZE, 1, activation="softmax", name="palette")(pixels)
@@ -53,6 +55,19 @@ def build(backbone: keras.Model | None = None) -> keras.Model:
     logits = layers.Dense(len(CLASSES), name="logits")(merged)
     confidences = layers.Softmax(name="confidences")(logits)
     return keras.Model(photo, confidences, name="durian_xception")
+
+
+def with_maps(model: keras.Model) -> keras.Model:
+    """Return `model` with a second output, (n, 7, 7, 5) float32: what speaks where for which class.
+
+    From the last maps to the logits the network is linear, so the weights that Grad-CAM (Selvaraju
+    et al. 2017, arXiv:1610.02391) takes from gradients are its own, as in CAM (Zhou et al. 2016).
+    """
+    maps = model.get_layer("shapes").input  # (n, 7, 7, 2048)
+    spread = keras.ops.sqrt(model.get_layer("even_shapes").variance)  # (1, 2048)
+    kernel = model.get_layer("logits").kernel[: maps.shape[-1]]  # (2048, 5), the colours' left out
+    weights = model.get_layer("share").scale * kernel / keras.ops.transpose(spread)
+    return keras.Model(model.input, [model.output, keras.ops.matmul(maps, weights)])
 
 
 def set_palette(model: keras.Model, colours: np.ndarray) -> None:

@@ -81,10 +81,14 @@ def to_array(image: Image.Image, size: int) -> np.ndarray:
     _check_size(image)
     with _refusal(DAMAGED):
         image = _upright_rgb(image)
-    width, height = (min(side, MAX_ASPECT * min(image.size)) for side in image.size)
-    left, top = (image.width - width) / 2, (image.height - height) / 2
-    box = (left, top, left + width, top + height)
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, frame(image.size)))
+
+
+def frame(size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the part of a photo of this (width, height) that `to_array` takes in, as a box."""
+    width, height = (min(side, MAX_ASPECT * min(size)) for side in size)
+    left, top = (size[0] - width) / 2, (size[1] - height) / 2
+    return left, top, left + width, top + height
 
 
 class _Reader(io.BytesIO):
