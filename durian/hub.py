@@ -8,13 +8,16 @@ import json
 import logging
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 REPO = os.environ.get("DURIAN_MODEL_REPO", "durian-breeds/durian-xception")
 REVISION = os.environ.get("DURIAN_MODEL_REVISION", "main")
 WEIGHTS = "model.weights.h5"
+FACTS = "durian.json"
 BUNDLE = Path(__file__).parent.parent / "model"
-PATIENCE = 5.0  # seconds that the Hub gets before bundled weights are used instead
+PATIENCE = 4.0  # seconds that the Hub gets before bundled weights are used instead
+LAST_RESORT = 600.0  # seconds that it gets where there are none
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ class WeightsError(RuntimeError):
 
 def facts() -> dict:
     """Return what the project says of its model: class names, weights' SHA-256, metrics, …"""
-    return json.loads((BUNDLE / "durian.json").read_text(encoding="utf-8"))
+    return json.loads((BUNDLE / FACTS).read_text(encoding="utf-8"))
 
 
 def weights_path() -> Path:
@@ -33,19 +36,25 @@ def weights_path() -> Path:
 
     Raises WeightsError, one sentence that says what to do, when neither is to be had.
     """
+    try:
+        expected = facts()["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"model/{FACTS} is missing or damaged: get a fresh copy of this project, and start"
+            " again."
+        ) from error
     bundled = BUNDLE / WEIGHTS
-    expected = facts()["sha256"]
-    downloaded = _download(PATIENCE if bundled.exists() else None)
-    for path, source in ((downloaded, f"the Hub ({REPO} at {REVISION})"), (bundled, "model/")):
-        if path is None or not path.exists():
-            continue
-        if sha256(path) == expected:
-            log.info("Weights from %s", source)
-            return path
-        log.warning("The weights from %s are not the expected ones and were not used", source)
+    if path := _download(expected, PATIENCE if bundled.is_file() else LAST_RESORT):
+        log.info("Weights from the Hub (%s at %s)", REPO, REVISION)
+        return path
+    if bundled.is_file():
+        if _is(bundled, expected):
+            log.info("Weights from model/")
+            return bundled
+        log.warning("The weights in model/ are not the expected ones and were not used")
     raise WeightsError(
-        "The model could not be loaded: check the connection to huggingface.co, or put the"
-        " project's own model.weights.h5 into its model folder, and start again."
+        "The model could not be loaded: check the connection to huggingface.co and the disk, or put"
+        f" this project's own {WEIGHTS} into its model folder, and start again."
     )
 
 
@@ -55,7 +64,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download(patience: float | None) -> Path | None:
+def _is(path: Path, expected: str) -> bool:
+    """Tell whether the file at `path` has the expected SHA-256."""
+    with suppress(OSError):
+        return sha256(path) == expected
+    return False
+
+
+def _download(expected: str, patience: float) -> Path | None:
     """Return the Hub's weights file, or None when it has not come after `patience` seconds.
 
     The wait is bounded from outside because the client retries for 23 s. A download that outlasts
@@ -64,15 +80,35 @@ def _download(patience: float | None) -> Path | None:
     found: list[Path] = []
 
     def fetch() -> None:
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import HfHubHTTPError
-
-        try:  # token=False: a stale token makes the Hub refuse even public files
-            found.append(Path(hf_hub_download(REPO, WEIGHTS, revision=REVISION, token=False)))
-        except (HfHubHTTPError, OSError, ValueError) as error:
-            log.info("The Hub cannot serve the weights: %s", type(error).__name__)
+        try:
+            found.append(_fetch(expected))
+        except Exception as error:  # whatever a network, a disk and their client can raise
+            reason = str(error).partition("\n")[0]
+            log.info("The Hub cannot serve the weights: %s: %s", type(error).__name__, reason)
 
     thread = threading.Thread(target=fetch, name="hub", daemon=True)
     thread.start()
     thread.join(patience)
     return found[0] if found else None
+
+
+def _fetch(expected: str) -> Path:
+    """Return the weights from the Hub's cache, else from the Hub; raise where neither has them."""
+    from huggingface_hub import hf_hub_download  # here, because it takes a while
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries are no news
+
+    def get(**where: bool) -> Path:  # without a token, since a stale one closes public repos, too
+        return Path(hf_hub_download(REPO, WEIGHTS, revision=REVISION, token=False, **where))
+
+    with suppress(LocalEntryNotFoundError):
+        cached = get(local_files_only=True)
+        if _is(cached, expected):
+            return cached
+        if cached.resolve().name == expected:  # the cache's name for it is its SHA-256, so it rotted
+            cached.resolve().unlink()
+    path = get()
+    if not _is(path, expected):
+        raise WeightsError("they are not the expected ones")
+    return path

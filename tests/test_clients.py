@@ -1,4 +1,4 @@
-"""Every way to call the app that the README shows gives the same answer, with the README's lines."""
+"""Every way to call the app that the README shows gives the same answer, by the README's lines."""
 
 import ast
 import json
@@ -26,7 +26,7 @@ def answers(app: App) -> dict[str, dict]:
 
 
 def printed(command: list, photo: Path, folder: Path) -> str:
-    """Run the README's lines beside a photo of the name that they expect; return what they print."""
+    """Run the README's lines beside a photo of the name they expect; return what they print."""
     folder = folder / photo.stem
     folder.mkdir()
     shutil.copy(photo, folder / "durian.jpg")
