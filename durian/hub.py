@@ -106,7 +106,7 @@ def _fetch(expected: str) -> Path:
         cached = get(local_files_only=True)
         if _is(cached, expected):
             return cached
-        if cached.resolve().name == expected:  # the cache's name for it is its SHA-256, so it rotted
+        if cached.resolve().name == expected:  # the cache names a file by its SHA-256: it rotted
             cached.resolve().unlink()
     path = get()
     if not _is(path, expected):
