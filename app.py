@@ -1,6 +1,7 @@
 """The page and the API: one photograph in, the four likeliest labels out."""
 
 import base64
+import json
 import logging
 import os
 import tempfile
@@ -12,20 +13,50 @@ from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
 from starlette.middleware import Middleware
 
-from durian import DurianClassifier, PhotoError, guard, open_photo
-from durian.breeds import CLASSES
+from durian import DurianClassifier, PhotoError, guard, guide, hub, open_photo
+from durian.breeds import BREEDS, CLASSES
+from durian.head import Head
+from durian.heat import overlay
 from durian.hub import WeightsError
 from durian.photo import UNREADABLE
+from durian.words import preferred, say
 
 # A folder of its own, so that sweeping it takes nothing from other Gradio apps.
 os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "durian")))
 UPLOADS = Path(os.environ["GRADIO_TEMP_DIR"]).resolve()
 
+THEME = gr.themes.Base(
+    primary_hue=gr.themes.colors.lime,
+    neutral_hue=gr.themes.colors.stone,
+    text_size=gr.themes.sizes.text_md,
+    radius_size=gr.themes.sizes.radius_lg,
+    font=["system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
+).set(
+    body_background_fill="#faf8f1",
+    body_background_fill_dark="#14150f",
+    block_background_fill="#ffffff",
+    block_background_fill_dark="#1f2118",
+    body_text_color="#23251b",
+    body_text_color_dark="#edeade",
+    body_text_color_subdued="#5c5d4f",
+    body_text_color_subdued_dark="#b5b4a3",
+    border_color_primary="#e2decf",
+    border_color_primary_dark="#3a3c30",
+    color_accent="#5f7a1d",
+    block_label_background_fill="*block_background_fill",
+    block_label_text_color="*body_text_color_subdued",
+    stat_background_fill="#8aa83a",
+    stat_background_fill_dark="#8aa83a",
+    loader_color="#5f7a1d",
+    loader_color_dark="#a9c656",
+)
 TOP_K = 4  # labels shown
 EXAMPLES = sorted(
     Path(__file__).with_name("examples").glob("*.jpg"),
     key=lambda path: (path.stem.rsplit("-", 1)[1], CLASSES.index(path.stem.rsplit("-", 1)[0])),
 )
+PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
 logging.getLogger("durian").setLevel(logging.INFO)
@@ -73,30 +104,115 @@ class Page(gr.Blocks):
             sentence = str(error) if isinstance(error, PhotoError) else UNREADABLE
             raise gr.Error(sentence, print_exception=False) from None
 
+    async def process_api(self, block_fn, inputs, state=None, request=None, **kwargs):
+        try:
+            return await super().process_api(block_fn, inputs, state, request, **kwargs)
+        except gr.Error as error:
+            error.message = say(error.message, language_of(request))
+            raise
 
-def predict(image: Image.Image) -> dict[str, float]:
+
+def predict(image: Image.Image, request: gr.Request) -> dict[str, float]:
     """Tell which durian breed a photo shows, and how sure that is.
 
     Args:
         image: A photo of one durian, whole or opened.
     """
+    return loaded(request).predict(image)
+
+
+def explain(image: Image.Image, request: gr.Request) -> Image.Image:
+    """Show where in a photo the network saw the breed it names, in warm colours on the photo.
+
+    Args:
+        image: A photo of one durian, whole or opened; a large one comes back smaller.
+    """
+    return overlay(image, loaded(request).explain(image))
+
+
+def loaded(request: gr.Request) -> DurianClassifier:
+    """Return the classifier, as soon as it is there."""
+    if not classifier.done():
+        gr.Progress()(0, say("Loading the model", language_of(request)))
     try:
-        return classifier.result().predict(image)
+        return classifier.result()
     except WeightsError as error:
         raise gr.Error(str(error), print_exception=False) from None
 
 
-with Page(
-    title="Durian breeds", delete_cache=(300, guard.MAX_AGE), analytics_enabled=False
-) as demo:
-    gr.Markdown("# Which durian is this?")
+def language_of(request: gr.Request | None) -> str:
+    """Return the language that the browser asks for; programs get English."""
+    return preferred(getattr(request, "headers", {}).get("accept-language"))
+
+
+def verdicts() -> dict[str, list[list[str]]]:
+    """Return what the page says and which breed its guide puts first, by label: unsure, sure."""
+    return {
+        BREEDS[slug]["label"]: [
+            [str(i18n(f"{how} {slug}")), f'<div class="named-{slug}">{i18n("breeds")}</div>']
+            for how in ("unsure", "sure")
+        ]
+        for slug in CLASSES
+    }
+
+
+try:
+    THRESHOLD = hub.facts()["threshold"]  # an answer with less confidence is "not sure"
+except (OSError, ValueError, KeyError):
+    THRESHOLD = 1.0  # no facts, hence no model and no answers
+
+i18n = gr.I18n(**guide.translations())
+NOTHING = [str(i18n("empty")), str(i18n("breeds"))]
+
+with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enabled=False) as demo:
+    gr.HTML(str(i18n("about")), elem_id="about")
     with gr.Row():
-        photo = Photo(label="Photo", sources=["upload", "webcam", "clipboard"], type="pil")
-        answer = gr.Label(label="Breed", num_top_classes=TOP_K)
-    # before the samples, whose own event would take the name
-    photo.upload(predict, photo, answer, api_name="predict", concurrency_limit=8)
-    gr.Examples([[str(path)] for path in EXAMPLES], photo, answer, predict, run_on_click=True,
-                cache_examples=False, api_visibility="private", label="Samples (rendered)")  # fmt: skip
+        with gr.Column():
+            photo = Photo(
+                label=i18n("Your durian"),
+                placeholder=i18n("Take or choose a photo"),
+                alt_text="Your photo",
+                sources=["upload", "webcam", "clipboard"],
+                webcam_options=gr.WebcamOptions(
+                    mirror=False, constraints={"video": {"facingMode": {"ideal": "environment"}}}
+                ),
+                buttons=[],
+                height="clamp(12rem, 34vh, 24rem)",
+                elem_id="photo",
+            )
+            samples = gr.Examples(
+                [[str(path)] for path in EXAMPLES],
+                photo,
+                label=i18n("No durian at hand? Try a sample. These are rendered by computer."),
+                elem_id="samples",
+                api_visibility="private",
+            )
+        with gr.Column():
+            verdict = gr.HTML(
+                NOTHING[0], elem_id="verdict", js_on_load="element.ariaLive = 'polite'"
+            )
+            answer = gr.Label(
+                label=i18n("How sure"), num_top_classes=TOP_K, show_heading=False, elem_id="answer"
+            )
+            with gr.Accordion(i18n("See why"), open=False) as why:
+                places = gr.Image(
+                    label=i18n("Warm colours mark what spoke most for the answer"),
+                    alt_text="Your photo, with warm colours on what spoke most for the answer",
+                    buttons=[],
+                    interactive=False,
+                )
+    breeds = gr.HTML(NOTHING[1], elem_id="breeds")
+
+    asked = photo.upload(
+        predict, photo, answer, api_name="predict", concurrency_limit=8, trigger_mode="always_last"
+    )
+    tried = samples.load_input_event.success(predict, photo, answer, api_visibility="private")
+    photo.clear(None, None, answer, js="() => ({})", cancels=[asked, tried])
+    answer.change(None, answer, [verdict, breeds], js=f"""(answer) => {{
+        const sure = answer?.confidences?.[0].confidence >= {THRESHOLD}
+        return {json.dumps(verdicts())}[answer?.label]?.[+sure] ?? {json.dumps(NOTHING)}
+    }}""")  # fmt: skip
+    why.expand(explain, photo, places, api_name="explain", concurrency_limit=2)
 
 demo.queue(max_size=64, api_open=False)
 
@@ -105,12 +221,15 @@ if __name__ == "__main__":
         UPLOADS, keep={path for block in demo.blocks.values() for path in block.keep_in_cache}
     )
     demo.launch(
-        app_kwargs={"middleware": [Middleware(guard.Guard)]},
+        app_kwargs={"middleware": [Middleware(guard.Guard), Middleware(Head, picture=PREVIEW)]},
         state_session_capacity=1,  # Gradio would hold on to what the last 10,000 visitors sent
         max_file_size=guard.MAX_UPLOAD,
         strict_cors=True,
         enable_monitoring=False,
         run_history=False,
         footer_links=["api"],
+        i18n=i18n,
+        theme=THEME,
+        css_paths=Path(guide.__file__).with_name("page.css"),
         mcp_server=True,
     )

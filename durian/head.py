@@ -1,0 +1,73 @@
+"""Writes into the page that Gradio serves what must be there before its scripts run.
+
+A link preview, because what Gradio adds to the head it adds in the browser, where no messenger
+looks. And the visitor's language, because Gradio offers only languages that it speaks itself, and
+Malay is not among them.
+"""
+
+import os
+import re
+from html import escape
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .guide import ABOUT, TITLE
+from .words import preferred, say
+
+PICTURE = "/preview.jpg"
+_GRADIOS_PREVIEW = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>')
+
+
+class Head:
+    """ASGI middleware: the page with our own preview, in the language that the browser asks for."""
+
+    def __init__(self, app: ASGIApp, picture: Path) -> None:
+        self._app = app
+        self._picture = picture
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer for the page and for the preview's picture; pass everything else on."""
+        if scope.get("path") == PICTURE:
+            await FileResponse(self._picture)(scope, receive, send)
+            return
+        if scope.get("path") != "/" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        request, page = Request(scope), bytearray()
+
+        async def rewrite(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                page.extend(message["body"])
+                if not message.get("more_body"):
+                    answer = HTMLResponse(self._rewritten(page.decode(), request))
+                    answer.headers["vary"] = "accept-language"
+                    await answer(scope, receive, send)
+
+        await self._app(scope, receive, rewrite)
+
+    def _rewritten(self, page: str, request: Request) -> str:
+        language = preferred(request.headers.get("accept-language"))
+        host = os.environ.get("SPACE_HOST")  # Spaces sit behind a proxy
+        preview = {
+            "og:type": "website",
+            "og:title": say(TITLE, language),
+            "og:description": say(ABOUT, language),
+            "og:image": f"{f'https://{host}' if host else str(request.base_url)[:-1]}{PICTURE}",
+            "twitter:card": "summary_large_image",
+        }
+        meta = "".join(
+            f'<meta property="{key}" name="{key}" content="{escape(value)}">'
+            for key, value in preview.items()
+        )
+        # Gradio falls back to its English, so that is where any language can be put.
+        script = (
+            "<script>{ const page = document.documentElement, words = gradio_config"
+            f'.i18n_translations; page.lang = "{language}"; words.en = words.{language};'
+            f' new MutationObserver(() => page.lang === "{language}" || (page.lang = "{language}"))'
+            '.observe(page, {attributeFilter: ["lang"]}) }</script>'
+        )
+        page = _GRADIOS_PREVIEW.sub("", page)
+        return page.replace("</head>", f"{meta}{script}</head>", 1)
