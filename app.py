@@ -56,6 +56,10 @@ EXAMPLES = sorted(
     Path(__file__).with_name("examples").glob("*.jpg"),
     key=lambda path: (path.stem.rsplit("-", 1)[1], CLASSES.index(path.stem.rsplit("-", 1)[0])),
 )
+ALTS = [
+    f"{BREEDS[slug]['label']}, {view}"
+    for slug, _, view in (path.stem.rpartition("-") for path in EXAMPLES)
+]
 PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -169,7 +173,9 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
     with gr.Row():
         with gr.Column():
             photo = Photo(
-                label=i18n("Your durian"),
+                label="Photo",
+                show_label=False,
+                type="pil",
                 placeholder=i18n("Take or choose a photo"),
                 alt_text="Your photo",
                 sources=["upload", "webcam", "clipboard"],
@@ -177,13 +183,13 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
                     mirror=False, constraints={"video": {"facingMode": {"ideal": "environment"}}}
                 ),
                 buttons=[],
-                height="clamp(12rem, 34vh, 24rem)",
+                height="clamp(14rem, 34vh, 24rem)",
                 elem_id="photo",
             )
             samples = gr.Examples(
                 [[str(path)] for path in EXAMPLES],
                 photo,
-                label=i18n("No durian at hand? Try a sample. These are rendered by computer."),
+                label=i18n("Or try a sample, rendered by computer"),
                 elem_id="samples",
                 api_visibility="private",
             )
@@ -194,7 +200,7 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
             answer = gr.Label(
                 label=i18n("How sure"), num_top_classes=TOP_K, show_heading=False, elem_id="answer"
             )
-            with gr.Accordion(i18n("See why"), open=False) as why:
+            with gr.Accordion(i18n("See why"), open=False, elem_id="why") as why:
                 places = gr.Image(
                     label=i18n("Warm colours mark what spoke most for the answer"),
                     alt_text="Your photo, with warm colours on what spoke most for the answer",
@@ -212,6 +218,12 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
         const sure = answer?.confidences?.[0].confidence >= {THRESHOLD}
         return {json.dumps(verdicts())}[answer?.label]?.[+sure] ?? {json.dumps(NOTHING)}
     }}""")  # fmt: skip
+    photo.change(None, None, [why, places], js="() => [{__type__: 'update', open: false}, null]")
+    demo.load(None, js=f"""() => {{
+        const name = () => document.querySelectorAll("#samples img").forEach(
+            (sample, i) => {{ sample.alt = {json.dumps(ALTS)}[i] }})
+        new MutationObserver(name).observe(document.body, {{childList: true, subtree: true}})
+    }}""")  # fmt: skip
     why.expand(explain, photo, places, api_name="explain", concurrency_limit=2)
 
 demo.queue(max_size=64, api_open=False)
@@ -227,7 +239,7 @@ if __name__ == "__main__":
         strict_cors=True,
         enable_monitoring=False,
         run_history=False,
-        footer_links=["api"],
+        footer_links=["api", "gradio"],
         i18n=i18n,
         theme=THEME,
         css_paths=Path(guide.__file__).with_name("page.css"),

@@ -7,10 +7,7 @@ from .hub import REPO
 from .words import LANGUAGES, SENTENCES, name, say
 
 TITLE = "Which durian is this?"
-ABOUT = (
-    "Tells D24, Golden Phoenix, Mao Shan Wang and Red Prawn apart by a photo; not ripeness, not"
-    " taste. Photos are deleted within the hour."
-)
+ABOUT = "Tells four breeds apart, not ripeness or taste. Photos are gone within the hour."
 FACTS = {"husk": "Husk", "flesh": "Flesh", "taste": "Taste", "tell": "Tell it by"}
 CARD = f"https://huggingface.co/{REPO}"  # the model card
 
@@ -45,30 +42,28 @@ def about(language: str) -> str:
 def empty(language: str) -> str:
     """Return what stands where the answer will be."""
     return _verdict(
+        "empty",
         say("The answer comes here", language),
-        say("One durian, close up, in good light. The opened fruit is the surest.", language),
+        say("One durian, close up, in good light. The opened fruit is surest.", language),
     )
 
 
 def sure(slug: str, language: str) -> str:
     """Return a confident answer in words; for no known breed, what to try."""
-    if slug == NONE:
-        advice = (
-            "It may be another breed, or no durian. If it is one of these four, try the opened"
-            " fruit, closer, in daylight."
-        )
-        return _verdict(name(slug, language), say(advice, language))
-    return _verdict(name(slug, language), _other_names(slug, language))
+    if slug != NONE:
+        return _verdict("sure", name(slug, language), _other_names(slug, language))
+    advice = (
+        "Perhaps another breed, or no durian at all. Try the opened fruit, closer, in daylight."
+    )
+    return _verdict("none", name(slug, language), say(advice, language))
 
 
 def unsure(slug: str, language: str) -> str:
     """Return an answer that is not to be relied on, and what to try."""
     if slug == NONE:
         return sure(slug, language)
-    advice = "It comes closest to {name}. Try a photo of the opened fruit, closer, in daylight."
-    return _verdict(
-        say("Not sure", language), say(advice, language).format(name=name(slug, language))
-    )
+    advice = say("Closest to {name}. Try the opened fruit, closer, in daylight.", language)
+    return _verdict("unsure", say("Not sure", language), advice.format(name=name(slug, language)))
 
 
 def breeds(language: str) -> str:
@@ -77,14 +72,14 @@ def breeds(language: str) -> str:
     sources = dict.fromkeys(source for slug in known for source in BREEDS[slug]["sources"])
     return (
         f"<h2>{say('Know your durians', language)}</h2>"
-        f'<div class="cards">{"".join(_card(slug, language) for slug in known)}</div>'
+        f'<div class="cards" tabindex="0">{"".join(_card(slug, language) for slug in known)}</div>'
         f"<details><summary>{say('Where these facts come from', language)}</summary>"
         f"<ul>{''.join(f'<li>{escape(source)}</li>' for source in sources)}</ul></details>"
     )
 
 
-def _verdict(headline: str, advice: str) -> str:
-    return f"<h2>{escape(headline)}</h2><p>{escape(advice)}</p>"
+def _verdict(kind: str, headline: str, advice: str) -> str:
+    return f'<div class="{kind}"><h2>{escape(headline)}</h2><p>{escape(advice)}</p></div>'
 
 
 def _card(slug: str, language: str) -> str:
