@@ -16,7 +16,7 @@ REVISION = os.environ.get("DURIAN_MODEL_REVISION", "main")
 WEIGHTS = "model.weights.h5"
 FACTS = "durian.json"
 BUNDLE = Path(__file__).parent.parent / "model"
-PATIENCE = 4.0  # seconds that the Hub gets before bundled weights are used instead
+PATIENCE = 3.5  # seconds that the Hub gets before bundled weights are used instead
 LAST_RESORT = 600.0  # seconds that it gets where there are none
 
 log = logging.getLogger(__name__)
@@ -94,21 +94,18 @@ def _download(expected: str, patience: float) -> Path | None:
 
 def _fetch(expected: str) -> Path:
     """Return the weights from the Hub's cache, else from the Hub; raise where neither has them."""
-    from huggingface_hub import hf_hub_download  # here, because it takes a while
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache  # here: it takes a while
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries are no news
-
-    def get(**where: bool) -> Path:  # without a token, since a stale one closes public repos, too
-        return Path(hf_hub_download(REPO, WEIGHTS, revision=REVISION, token=False, **where))
-
-    with suppress(LocalEntryNotFoundError):
-        cached = get(local_files_only=True)
-        if _is(cached, expected):
-            return cached
-        if cached.resolve().name == expected:  # the cache names a file by its SHA-256: it rotted
-            cached.resolve().unlink()
-    path = get()
+    cached = try_to_load_from_cache(REPO, WEIGHTS, revision=REVISION)
+    if isinstance(cached, str):  # a path
+        path = Path(cached)
+        if _is(path, expected):
+            return path
+        if path.resolve().name == expected:  # the cache names a file by its SHA-256: it has rotted
+            path.resolve().unlink()
+    # token=False: a stale one would close public repos, too
+    path = Path(hf_hub_download(REPO, WEIGHTS, revision=REVISION, token=False))
     if not _is(path, expected):
         raise WeightsError("they are not the expected ones")
     return path
