@@ -112,7 +112,9 @@ class Page(gr.Blocks):
         try:
             return await super().process_api(block_fn, inputs, state, request, **kwargs)
         except gr.Error as error:
-            error.message = say(error.message, language_of(request))
+            language = language_of(request)
+            error.title = say("That did not work", language)
+            error.message = say(error.message, language)
             raise
 
 

@@ -1,0 +1,332 @@
+"""The page as people meet it: in a real browser, on a phone, by thumb, by keyboard, by night."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from conftest import EXAMPLES, App, running_app
+from gradio_client import Client, handle_file
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from durian import guide, hub
+from durian.breeds import BREEDS, LABELS
+from durian.words import name, say
+
+PHONE = {"width": 360, "height": 740}
+LOCALES = {"en": "en-SG", "zh": "zh-SG", "ms": "ms-MY", "th": "th-TH"}
+expect.set_options(timeout=30_000)  # the model may still be loading
+TAP = 44  # pixels that a thumb needs
+SHIFT = 0.05  # of the layout, at most, when the answer arrives
+
+
+@contextmanager
+def opened(browser: Browser, url: str, **options) -> Iterator[Page]:
+    """Open the page as a phone in English, unless told otherwise."""
+    context = browser.new_context(**{"viewport": PHONE, "locale": "en-SG", **options})
+    page = context.new_page()
+    page.goto(url)
+    page.locator("#samples img").first.wait_for()
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def page(browser: Browser, app: App) -> Iterator[Page]:
+    """The page on a phone, in English."""
+    with opened(browser, app.url) as page:
+        yield page
+
+
+def upload(page: Page, photo: Path) -> None:
+    """Choose a file, as the upload button does."""
+    page.locator("#photo input[type=file]").set_input_files(photo)
+
+
+def answered(page: Page) -> None:
+    """Wait for an answer."""
+    page.locator("#answer .confidence-set").first.wait_for()
+
+
+def verdict(page: Page) -> str:
+    """Return the headline of the answer in words."""
+    return page.locator("#verdict h2").inner_text()
+
+
+def label(path: Path) -> str:
+    """Return the label of the breed that an example shows."""
+    return BREEDS[path.stem.rpartition("-")[0]]["label"]
+
+
+def unsure_photo(url: str) -> Image.Image:
+    """Return a picture halfway between two examples that the app is not sure of."""
+    client = Client(url, verbose=False)
+    threshold = hub.facts()["threshold"]
+    for first, second in combinations(EXAMPLES, 2):
+        blend = Image.blend(*(Image.open(path).resize((480, 480)) for path in (first, second)), 0.5)
+        with client_file(blend) as path:
+            top = client.predict(handle_file(path), api_name="/predict")["confidences"][0]
+        if top["confidence"] < threshold and top["label"] != LABELS[-1]:
+            return blend
+    raise LookupError("the app is sure of every blend of two examples")
+
+
+@contextmanager
+def client_file(image: Image.Image) -> Iterator[Path]:
+    """Keep an image in a file for a while."""
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "photo.png")
+        image.save(path)
+        yield path
+
+
+# What people do
+
+
+def test_an_upload_is_answered_with_no_second_click(page: Page):
+    upload(page, EXAMPLES[0])
+    expect(page.locator("#verdict h2")).to_have_text(label(EXAMPLES[0]))
+    assert page.locator("#answer .confidence-set").count() == 4
+
+
+def test_a_pasted_photo_is_answered(browser: Browser, app: App):
+    with opened(browser, app.url, permissions=["clipboard-read", "clipboard-write"]) as page:
+        page.evaluate(
+            """async url => {
+                const picture = await createImageBitmap(await (await fetch(url)).blob())
+                const canvas = new OffscreenCanvas(picture.width, picture.height)
+                canvas.getContext("2d").drawImage(picture, 0, 0)
+                const blob = await canvas.convertToBlob({type: "image/png"})
+                await navigator.clipboard.write([new ClipboardItem({"image/png": blob})])
+            }""",
+            page.locator("#samples img").first.get_attribute("src"),
+        )
+        page.get_by_label("Paste from clipboard").click()
+        answered(page)
+        alt = page.locator("#samples img").first.get_attribute("alt")
+        assert verdict(page) == alt.split(",")[0]
+
+
+def test_a_click_on_each_sample_names_its_own_breed(page: Page):
+    samples = page.locator("#samples img")
+    assert samples.count() == len(EXAMPLES) >= 6
+    for sample in samples.all():
+        sample.click()
+        expect(page.locator("#verdict h2")).to_have_text(sample.get_attribute("alt").split(",")[0])
+    expect(page.locator("#samples")).to_contain_text("rendered")
+
+
+def test_a_sample_can_be_clicked_while_the_model_loads(browser: Browser, tmp_path: Path):
+    with running_app(tmp_path / "app.log") as fresh, opened(browser, fresh.url) as page:
+        page.locator("#samples img").first.click()
+        expect(page.locator("#answer")).to_contain_text("Loading the model")
+        answered(page)
+
+
+def test_clearing_the_photo_clears_the_answer(page: Page):
+    upload(page, EXAMPLES[0])
+    answered(page)
+    page.get_by_label("Remove Image").click()
+    expect(page.locator("#answer .confidence-set")).to_have_count(0)
+    expect(page.locator("#verdict h2")).to_have_text("The answer comes here")
+
+
+def test_it_shows_where_it_looked_and_forgets_it_with_the_next_photo(page: Page):
+    upload(page, EXAMPLES[0])
+    answered(page)
+    assert not page.locator("#why img").count()  # only on demand
+    page.get_by_role("button", name="See why").click()
+    picture = page.locator("#why img")
+    expect(picture).to_be_visible()
+    size = picture.evaluate("picture => picture.decode().then(() => [picture.naturalWidth,"
+                            " picture.naturalHeight])")  # fmt: skip
+    assert tuple(size) == Image.open(EXAMPLES[0]).size
+    page.locator("#samples img").nth(3).click()
+    expect(picture).to_have_count(0)
+
+
+def test_an_unsure_answer_says_so_and_what_to_try(app: App, page: Page):
+    with client_file(unsure_photo(app.url)) as photo:
+        upload(page, photo)
+        answered(page)
+    assert verdict(page) == "Not sure"
+    expect(page.locator("#verdict")).to_contain_text("Try the opened fruit")
+
+
+def test_what_is_no_durian_is_refused_with_something_to_try(page: Page):
+    with client_file(Image.new("RGB", (640, 480), "#3366aa")) as photo:
+        upload(page, photo)
+        answered(page)
+    assert verdict(page) == "Not one of these"
+    expect(page.locator("#verdict")).to_contain_text("Try the opened fruit")
+
+
+def test_the_guide_puts_the_named_breed_first(page: Page):
+    upload(page, EXAMPLES[0])
+    answered(page)
+    cards = page.locator("#breeds article")
+    assert cards.count() == 4
+    first = min(cards.all(), key=lambda card: card.bounding_box()["x"])
+    assert first.locator("h3").inner_text() == label(EXAMPLES[0])
+    assert first.bounding_box()["x"] >= 0
+    expect(first).to_contain_text("Tell it by")
+
+
+def test_a_bad_file_is_refused_in_a_sentence_and_the_next_photo_is_answered(
+    page: Page, tmp_path: Path
+):
+    text = tmp_path / "durian.jpg"
+    text.write_text("no photo")
+    upload(page, text)
+    expect(page.locator(".toast-body")).to_contain_text("please send a JPEG")
+    page.get_by_label("Remove Image").click()
+    upload(page, EXAMPLES[0])
+    answered(page)
+
+
+# Whom it is for
+
+
+@pytest.mark.parametrize(("language", "locale"), LOCALES.items())
+def test_the_page_speaks_the_browsers_language(
+    browser: Browser, app: App, tmp_path: Path, language: str, locale: str
+):
+    slug = EXAMPLES[0].stem.rpartition("-")[0]
+    text = tmp_path / "durian.jpg"
+    text.write_text("no photo")
+    with opened(browser, app.url, locale=locale) as page:
+        expect(page.locator("h1")).to_have_text(say(guide.TITLE, language))
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        for sentence in ("Take or choose a photo", "See why", "Know your durians", "How sure"):
+            expect(page.locator("body")).to_contain_text(say(sentence, language))
+        upload(page, EXAMPLES[0])
+        expect(page.locator("#verdict h2")).to_have_text(name(slug, language))
+        expect(page.locator("#answer")).to_contain_text(BREEDS[slug]["label"])  # as in the API
+        page.locator("#photo .icon-button-wrapper button").first.click()
+        upload(page, text)
+        refusal = "This is not a photo we can open, so please send a JPEG, PNG, WebP or HEIC file."
+        expect(page.locator(".toast-body")).to_contain_text(say(refusal, language))
+
+
+def test_a_language_that_nobody_translated_gets_english(browser: Browser, app: App):
+    with opened(browser, app.url, locale="is-IS") as page:
+        expect(page.locator("h1")).to_have_text(guide.TITLE)
+
+
+def test_it_is_dark_at_night(browser: Browser, app: App):
+    brightness = """() => {
+        const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\\d+/g)
+        return (+r + +g + +b) / 3
+    }"""
+    with opened(browser, app.url, color_scheme="dark") as page:
+        assert page.evaluate(brightness) < 60
+    with opened(browser, app.url, color_scheme="light") as page:
+        assert page.evaluate(brightness) > 220
+
+
+def test_photo_samples_and_answer_fit_on_a_small_phone(page: Page):
+    page.locator("#samples img").first.click()
+    answered(page)
+    last = page.locator("#answer .confidence-set").last.bounding_box()
+    assert last["y"] + last["height"] <= PHONE["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_what_is_tapped_is_large_enough_for_a_thumb(page: Page):
+    upload(page, EXAMPLES[0])
+    answered(page)
+    targets = page.locator("#photo button, #samples button, #why > button, #breeds summary")
+    boxes = [target.bounding_box() for target in targets.all() if target.is_visible()]
+    assert len(boxes) >= 10
+    for box in boxes:
+        assert min(box["width"], box["height"]) >= TAP, box
+
+
+def test_the_rear_camera_is_the_one_that_is_offered(browser: Browser, app: App):
+    with opened(browser, app.url) as page:
+        page.evaluate(
+            """() => { navigator.mediaDevices.getUserMedia = async asked => {
+                window.asked = asked; throw new DOMException("", "NotAllowedError") } }"""
+        )
+        page.get_by_label("Capture from camera").click()
+        page.get_by_text("Click to Access Webcam").click()
+        asked = page.wait_for_function("window.asked").json_value()
+        assert asked["video"]["facingMode"] == {"ideal": "environment"}
+
+
+def test_all_can_be_done_with_a_keyboard(page: Page):
+    def tab_to(selector: str) -> None:
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if page.evaluate("s => document.activeElement.matches(s)", selector):
+                outline = page.evaluate(
+                    "getComputedStyle(document.activeElement).outlineStyle"
+                    " + getComputedStyle(document.activeElement).outlineWidth"
+                )
+                assert outline == "solid3px", selector  # focus can be seen
+                return
+        raise AssertionError(f"the Tab key does not lead to {selector}")
+
+    tab_to("#samples button")
+    page.keyboard.press("Enter")
+    answered(page)
+    tab_to("#why button")
+    page.keyboard.press("Enter")
+    expect(page.locator("#why img")).to_be_visible()
+    tab_to("#breeds .cards")
+    tab_to("#breeds summary")
+    page.keyboard.press("Enter")
+    expect(page.locator("#breeds li").first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_nothing_moves_when_the_answer_arrives(browser: Browser, app: App, width: int):
+    with opened(browser, app.url, viewport={"width": width, "height": 740}) as page:
+        page.wait_for_timeout(500)
+        page.evaluate(
+            """() => { window.shift = 0; new PerformanceObserver(list => list.getEntries()
+                .forEach(entry => { window.shift += entry.value })).observe({type: "layout-shift"})
+            }"""
+        )
+        upload(page, EXAMPLES[0])  # no click, so that no shift is excused as its effect
+        answered(page)
+        page.wait_for_timeout(500)
+        assert page.evaluate("window.shift") <= SHIFT
+
+
+@pytest.mark.parametrize("light", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Browser, app: App, node: Path, light: str):
+    axe = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
+    with opened(browser, app.url, color_scheme=light) as page:
+        page.add_script_tag(path=axe)
+        found = page.evaluate("axe.run()")["violations"]
+        upload(page, EXAMPLES[0])
+        answered(page)
+        page.get_by_role("button", name="See why").click()
+        page.locator("#why img").wait_for()
+        page.wait_for_timeout(500)  # what fades in has done so
+        found += page.evaluate("axe.run()")["violations"]
+    ours = [
+        (violation["id"], element["html"], element.get("failureSummary"))
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+        for element in violation["nodes"]
+        # markup with this class is Gradio's own; its colours are ours
+        if "svelte-" not in element["html"].split(">")[0] or violation["id"] == "color-contrast"
+    ]
+    assert not ours, json.dumps(ours, indent=1)
+
+
+def test_a_shared_link_has_a_preview(browser: Browser, app: App):
+    import httpx
+
+    page = httpx.get(app.url, headers={"accept-language": "ms"}).text
+    assert f'<meta property="og:title" name="og:title" content="{say(guide.TITLE, "ms")}">' in page
+    assert page.count("og:title") == 2  # property and name of ours, none of Gradio's
+    picture = page.split('name="og:image" content="')[1].split('"')[0]
+    assert httpx.get(picture).headers["content-type"] == "image/jpeg"
