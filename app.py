@@ -112,9 +112,7 @@ class Page(gr.Blocks):
         try:
             return await super().process_api(block_fn, inputs, state, request, **kwargs)
         except gr.Error as error:
-            language = language_of(request)
-            error.title = say("That did not work", language)
-            error.message = say(error.message, language)
+            error.message = say(error.message, language_of(request))
             raise
 
 
@@ -185,7 +183,7 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
                     mirror=False, constraints={"video": {"facingMode": {"ideal": "environment"}}}
                 ),
                 buttons=[],
-                height="clamp(14rem, 34vh, 24rem)",
+                height="clamp(13.5rem, 34vh, 24rem)",
                 elem_id="photo",
             )
             samples = gr.Examples(
@@ -204,8 +202,8 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
             )
             with gr.Accordion(i18n("See why"), open=False, elem_id="why") as why:
                 places = gr.Image(
-                    label=i18n("Warm colours mark what spoke most for the answer"),
-                    alt_text="Your photo, with warm colours on what spoke most for the answer",
+                    label=i18n("Warm colours: where it looked most"),
+                    alt_text="Your photo, in warm colours where the network looked most",
                     buttons=[],
                     interactive=False,
                 )

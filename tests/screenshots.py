@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import CHROMIUM_FLAGS, EXAMPLES, ROOT, running_app
-from test_browser import answered, opened, unsure_photo, upload
+from test_browser import opened, unsure_photo, upload
 
 WIDTHS = {360: 740, 768: 1024, 1280: 800}  # pixels, and the heights that go with them
 LIGHTS = ("light", "dark")
@@ -25,29 +25,21 @@ STATES = ("empty", "answered", "explained", "unsure", "refused", "erring")
 GAP = 12  # pixels between the pictures of a sheet
 
 
-def bring_about(state: str, page: Page, unsure: Path) -> None:
-    """Lead an opened page into a state."""
-    match state:
-        case "answered":
-            upload(page, EXAMPLES[0])
-        case "explained":
-            upload(page, EXAMPLES[0])
-            page.locator("#why button").first.click()
-            page.locator("#why img").wait_for()
-            page.locator("#why img").scroll_into_view_if_needed()
-        case "unsure":
-            upload(page, unsure)
-        case "refused":
-            grey = unsure.with_name("grey.png")
-            Image.new("RGB", (640, 480), "#888").save(grey)
-            upload(page, grey)
-        case "erring":
-            text = unsure.with_name("text.jpg")
-            text.write_text("no photo")
-            page.locator("#photo input[type=file]").set_input_files(text)
-            page.locator(".toast-body").wait_for()
-    if state in ("answered", "explained", "unsure", "refused"):
-        answered(page)
+def bring_about(state: str, page: Page, photos: dict[str, Path]) -> None:
+    """Lead an opened page into a state; the states come in their order above."""
+    if state == "explained":
+        page.locator("#why button").first.click()
+        page.locator("#why img").wait_for()
+        page.locator("#why img").scroll_into_view_if_needed()
+    elif state != "empty":
+        for remove in page.locator("#photo .icon-button-wrapper button").all():
+            remove.click()
+            page.locator("#verdict .empty").wait_for()
+        page.evaluate("window.scrollTo(0, 0)")
+        upload(page, photos[state])
+        page.locator(
+            ".toast-body" if state == "erring" else "#answer .confidence-set"
+        ).first.wait_for()
     page.wait_for_timeout(700)  # what moves comes to rest
 
 
@@ -70,26 +62,26 @@ def main(folder: Path) -> None:
     """Take all pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        log, unsure = Path(scratch, "app.log"), Path(scratch, "unsure.png")
+        photos = {state: Path(scratch, f"{state}.png") for state in STATES}
+        photos["answered"] = EXAMPLES[0]
+        photos["erring"].write_text("no photo")
+        Image.new("RGB", (640, 480), "#888").save(photos["refused"])
         browser: Browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
         )
-        with running_app(log, ROOT) as app:
-            unsure_photo(app.url).save(unsure)
+        with running_app(Path(scratch, "app.log")) as app:
+            unsure_photo(app.url).save(photos["unsure"])
             for language, light in itertools.product(LANGUAGES, LIGHTS):
                 pictures = {}
-                for (width, height), state in itertools.product(WIDTHS.items(), STATES):
-                    with opened(
-                        browser,
-                        app.url,
-                        locale=language,
-                        color_scheme=light,
-                        viewport={"width": width, "height": height},
-                    ) as page:
-                        bring_about(state, page, unsure)
-                        path = folder / f"{language}-{light}-{width}-{state}.png"
-                        page.screenshot(path=path)
-                        pictures[width, state] = Image.open(path)
+                for width, height in WIDTHS.items():
+                    size = {"width": width, "height": height}
+                    look = {"locale": language, "color_scheme": light, "viewport": size}
+                    with opened(browser, app.url, **look) as page:
+                        for state in STATES:
+                            bring_about(state, page, photos)
+                            path = folder / f"{language}-{light}-{width}-{state}.png"
+                            page.screenshot(path=path)
+                            pictures[width, state] = Image.open(path)
                 sheet(pictures).save(folder / f"sheet-{language}-{light}.png")
                 print(folder / f"sheet-{language}-{light}.png")
 
