@@ -177,7 +177,7 @@ def cut_out(photo: np.ndarray) -> np.ndarray:
     from skimage.filters import threshold_otsu
 
     rgb = ndimage.uniform_filter(photo.astype("float32"), (3, 3, 0))
-    chroma = np.minimum(rgb[..., 0], rgb[..., 1]) - rgb[..., 2]  # yellowness: husk and stalk, no table
+    chroma = np.minimum(rgb[..., 0], rgb[..., 1]) - rgb[..., 2]  # yellow: husk, stalk
     mask = chroma > threshold_otsu(chroma) * 0.75
     mask = ndimage.binary_opening(mask, iterations=2)
     pieces, count = ndimage.label(mask)
@@ -185,3 +185,11 @@ def cut_out(photo: np.ndarray) -> np.ndarray:
         return np.ones(photo.shape[:2], bool)
     largest = 1 + np.argmax(ndimage.sum_labels(mask, pieces, range(1, count + 1)))
     return ndimage.binary_fill_holes(ndimage.binary_dilation(pieces == largest, iterations=1))
+
+
+def on_background(photo: np.ndarray, fruit: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Return the fruit on another background; all (h, w, 3) uint8, `fruit` (h, w) bool."""
+    from scipy import ndimage
+
+    alpha = ndimage.gaussian_filter(fruit.astype("float32"), 1)[..., None]  # no scissor edge
+    return (photo * alpha + background * (1 - alpha)).astype("uint8")

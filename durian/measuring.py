@@ -7,7 +7,12 @@ photographs of one fruit are not independent.
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support, roc_auc_score
+from sklearn.metrics import (
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 
 from .breeds import CLASSES, NONE
 from .data import Sample
@@ -72,7 +77,7 @@ def _interval(figure: Callable[[np.ndarray], float], groups: np.ndarray) -> dict
 
 
 def reliability(labels: np.ndarray, confidences: np.ndarray) -> list[dict]:
-    """Return, for each tenth of confidence, how often the top label was right (a diagram's rows)."""
+    """Return, for each tenth of confidence, how often the top label was right."""
     top = confidences.max(axis=1)
     right = confidences.argmax(axis=1) == labels
     bins = np.minimum((top * BINS).astype(int), BINS - 1)

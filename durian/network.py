@@ -7,6 +7,7 @@ over a palette of 128 colours.
 Every layer is Keras' own, so that `keras.saving.load_model("hf://…")` needs none of this code.
 """
 
+import shutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -71,7 +72,7 @@ def with_maps(model: keras.Model) -> keras.Model:
 
 
 def set_palette(model: keras.Model, colours: np.ndarray) -> None:
-    """Make `colours`, (128, 3) float32 RGB in −1…1, the ones that the network's palette tells apart.
+    """Make `colours`, (128, 3) float32 RGB in −1…1, the ones that the palette tells apart.
 
     A pixel belongs to them by a softmax of its negative squared distances, as in soft assignment
     (van Gemert et al. 2008); written out, that is affine in the pixel: a 1×1 convolution.
@@ -93,10 +94,10 @@ def save(model: keras.Model, folder: Path) -> None:
         model.save(archive)
         with zipfile.ZipFile(archive) as files:
             files.extractall(folder)
-        with h5py.File(Path(scratch, WEIGHTS), "w") as rounded:
-            with h5py.File(folder / WEIGHTS) as full:
-                _copy_as_float16(full, rounded)
-        Path(scratch, WEIGHTS).replace(folder / WEIGHTS)
+        rounded = Path(scratch, WEIGHTS)
+        with h5py.File(folder / WEIGHTS) as source, h5py.File(rounded, "w") as target:
+            _copy_as_float16(source, target)
+        shutil.move(rounded, folder / WEIGHTS)
 
 
 def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:

