@@ -56,10 +56,6 @@ EXAMPLES = sorted(
     Path(__file__).with_name("examples").glob("*.jpg"),
     key=lambda path: (path.stem.rsplit("-", 1)[1], CLASSES.index(path.stem.rsplit("-", 1)[0])),
 )
-ALTS = [
-    f"{BREEDS[slug]['label']}, {view}"
-    for slug, _, view in (path.stem.rpartition("-") for path in EXAMPLES)
-]
 PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -86,7 +82,9 @@ class Photo(gr.Image):
                 raise PhotoError(UNREADABLE)
             return open_photo(payload.path)
         except PhotoError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            sentence = str(error)
+        # Out here, so that what Gradio keeps of an error does not keep half a photo alive.
+        raise gr.Error(sentence, print_exception=False)
 
     async def async_move_resource_to_block_cache(self, url_or_file_path):
         path = str(url_or_file_path)
@@ -106,7 +104,7 @@ class Page(gr.Blocks):
         except Exception as error:
             logging.getLogger("durian").warning("Refused a request: %s", type(error).__name__)
             sentence = str(error) if isinstance(error, PhotoError) else UNREADABLE
-            raise gr.Error(sentence, print_exception=False) from None
+        raise gr.Error(sentence, print_exception=False)
 
     async def process_api(self, block_fn, inputs, state=None, request=None, **kwargs):
         try:
@@ -183,7 +181,7 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
                     mirror=False, constraints={"video": {"facingMode": {"ideal": "environment"}}}
                 ),
                 buttons=[],
-                height="clamp(13.5rem, 34vh, 24rem)",
+                height="clamp(13rem, 34vh, 24rem)",
                 elem_id="photo",
             )
             samples = gr.Examples(
@@ -218,12 +216,15 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
         const sure = answer?.confidences?.[0].confidence >= {THRESHOLD}
         return {json.dumps(verdicts())}[answer?.label]?.[+sure] ?? {json.dumps(NOTHING)}
     }}""")  # fmt: skip
+    # what was shown of the last photo is not to be taken for the next one's
     photo.change(None, None, [why, places], js="() => [{__type__: 'update', open: false}, null]")
-    demo.load(None, js=f"""() => {{
-        const name = () => document.querySelectorAll("#samples img").forEach(
-            (sample, i) => {{ sample.alt = {json.dumps(ALTS)}[i] }})
-        new MutationObserver(name).observe(document.body, {{childList: true, subtree: true}})
-    }}""")  # fmt: skip
+    # Gradio gives samples no name that could be read out
+    demo.load(None, js="""() => {
+        const name = () => document.querySelectorAll("#samples img").forEach((sample) => {
+            sample.alt = sample.src.split(/[/.]/).at(-2).replaceAll("-", " ")
+        })
+        new MutationObserver(name).observe(document.body, {childList: true, subtree: true})
+    }""")  # fmt: skip
     why.expand(explain, photo, places, api_name="explain", concurrency_limit=2)
 
 demo.queue(max_size=64, api_open=False)

@@ -55,7 +55,7 @@ def sure(slug: str, language: str) -> str:
     advice = (
         "Perhaps another breed, or no durian at all. Try the opened fruit, closer, in daylight."
     )
-    return _verdict("none", name(slug, language), say(advice, language))
+    return _verdict("doubt", name(slug, language), say(advice, language))
 
 
 def unsure(slug: str, language: str) -> str:
@@ -63,7 +63,7 @@ def unsure(slug: str, language: str) -> str:
     if slug == NONE:
         return sure(slug, language)
     advice = say("Closest to {name}. Try the opened fruit, closer, in daylight.", language)
-    return _verdict("unsure", say("Not sure", language), advice.format(name=name(slug, language)))
+    return _verdict("doubt", say("Not sure", language), advice.format(name=name(slug, language)))
 
 
 def breeds(language: str) -> str:

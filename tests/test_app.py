@@ -1,0 +1,136 @@
+"""The app as programs use it: what it answers, what it refuses, and in whose language."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import EXAMPLES, App
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image, ImageDraw
+
+from durian import guard, photo
+from durian.breeds import BREEDS, LABELS, NONE
+from durian.words import LANGUAGES, SENTENCES, preferred, say
+
+ADD_ONE = "Add a photo of a durian first."
+REFUSALS = [
+    sentence
+    for module in (photo, guard)
+    for name, sentence in vars(module).items()
+    if name.isupper() and isinstance(sentence, str) and sentence.endswith(".")
+]
+
+
+@pytest.fixture(scope="module")
+def client(app: App) -> Client:
+    return Client(app.url, verbose=False)
+
+
+def top(client: Client, path: Path) -> str:
+    return client.predict(handle_file(path), api_name="/predict")["label"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_each_example_is_answered_with_its_own_breed(client: Client, path: Path):
+    assert top(client, path) == BREEDS[path.stem.rpartition("-")[0]]["label"]
+
+
+def drawing() -> Image.Image:
+    """Draw a face: round, yellow, and no durian."""
+    picture = Image.new("RGB", (640, 480), "#9fd3ff")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((170, 90, 470, 390), fill="#ffd84d", outline="#333333", width=6)
+    for x in (250, 350):
+        draw.ellipse((x, 190, x + 40, 230), fill="#333333")
+    draw.arc((240, 200, 400, 340), 20, 160, fill="#333333", width=8)
+    return picture
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        *(Image.new("RGB", (640, 480), colour) for colour in ("white", "#6b8e23", "#202020")),
+        drawing(),
+    ],
+    ids=["white", "green", "dark", "drawing"],
+)
+def test_what_is_no_durian_is_none_of_the_breeds(
+    client: Client, picture: Image.Image, tmp_path: Path
+):
+    path = tmp_path / "photo.png"
+    picture.save(path)
+    assert top(client, path) == BREEDS[NONE]["label"]
+
+
+BAD_FILES = {
+    "a text file renamed .jpg": (lambda good: b"no photo at all", photo.NOT_A_PHOTO),
+    "a JPEG cut off early": (lambda good: good[: len(good) // 5], photo.DAMAGED),
+    "an empty file": (lambda good: b"", photo.EMPTY),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_a_bad_file_is_refused_in_a_sentence_and_the_next_photo_is_answered(
+    client: Client, kind: str, tmp_path: Path
+):
+    spoil, sentence = BAD_FILES[kind]
+    path = tmp_path / "durian.jpg"
+    path.write_bytes(spoil(EXAMPLES[0].read_bytes()))
+    for endpoint in ("/predict", "/explain"):
+        with pytest.raises(AppError, match=sentence):
+            client.predict(handle_file(path), api_name=endpoint)
+    assert top(client, EXAMPLES[0]) in LABELS
+
+
+def test_no_file_is_refused_with_what_to_do(client: Client):
+    with pytest.raises(AppError, match=ADD_ONE):
+        client.predict(None, api_name="/predict")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_refusal_is_in_the_language_of_the_request(app: App, language: str):
+    headers = {"accept-language": f"{language}-XX,en;q=0.5"}
+    with httpx.Client(base_url=f"{app.url}/gradio_api", headers=headers) as http:
+        event = http.post("/call/predict", json={"data": [None]}).json()["event_id"]
+        answer = http.get(f"/call/predict/{event}").text
+    assert say(ADD_ONE, language) in answer.encode().decode("unicode_escape") + answer
+
+
+def test_programs_see_two_endpoints(client: Client):
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(named) == {"/predict", "/explain"}
+    assert [p["parameter_name"] for p in named["/explain"]["parameters"]] == ["image"]
+
+
+def test_every_sentence_and_fact_is_there_in_every_language():
+    assert all(set(others) == {*LANGUAGES} - {"en"} for others in SENTENCES.values())
+    for slug, breed in BREEDS.items():
+        assert set(breed["names"]) == set(LANGUAGES)
+        if slug != NONE:
+            assert all(set(fact) == set(LANGUAGES) for fact in breed["facts"].values())
+            assert breed["sources"]
+
+
+@pytest.mark.parametrize("sentence", [*REFUSALS, ADD_ONE])
+def test_every_refusal_is_translated(sentence: str):
+    assert len({say(sentence, language) for language in LANGUAGES}) == len(LANGUAGES)
+
+
+def test_what_nobody_translated_is_english():
+    assert say("Nobody translated this.", "th") == "Nobody translated this."
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("ms-MY,ms;q=0.9,en;q=0.8", "ms"),
+        ("zh-Hant-TW", "zh"),
+        ("is-IS, th;q=0.9, en;q=0.8", "th"),
+        ("is", "en"),
+        ("", "en"),
+        (None, "en"),
+    ],
+)
+def test_the_first_language_that_we_have_is_spoken(header: str | None, language: str):
+    assert preferred(header) == language
