@@ -558,7 +558,7 @@ def render(path: Path, width: int, height: int, samples: int, mask: bool) -> Non
     cycles.caustics_reflective = cycles.caustics_refractive = False
     stage.view_settings.view_transform = "Khronos PBR Neutral"
     for flag in [name for name in dir(settings) if name.startswith("use_stamp")]:
-        setattr(settings, flag, False)  # no date in the file: the same seed, the same bytes
+        setattr(settings, flag, False)  # no date, no machine's name in the file
     settings.image_settings.file_format = "JPEG"
     settings.image_settings.quality = 88
     settings.filepath = str(path)
