@@ -1,0 +1,57 @@
+"""Speaks the app's HTTP API with no client library in between, as curl or a stranger would."""
+
+import base64
+import json
+from pathlib import Path
+
+import httpx
+
+PREFIX = "/gradio_api"
+FILE = {"_type": "gradio.FileData"}  # what Gradio's own clients put beside a path
+
+
+class Refused(Exception):
+    """The app's answer is a refusal; str(e) is the sentence that the visitor reads."""
+
+
+class Api:
+    """One visitor of a running app."""
+
+    def __init__(self, url: str) -> None:
+        self.http = httpx.Client(base_url=url, timeout=30)
+
+    def upload(self, name: str, data: bytes) -> str:
+        """Return the path that the app gave an uploaded file."""
+        answer = self.http.post(f"{PREFIX}/upload", files={"files": (name, data)})
+        if answer.status_code == 413:
+            raise Refused(answer.json()["detail"])
+        answer.raise_for_status()
+        return answer.json()[0]
+
+    def predict(self, payload: object) -> dict:
+        """Return the answer to one call of `/predict`, whatever is passed as its image."""
+        joined = self.http.post(f"{PREFIX}/call/predict", json={"data": [payload]})
+        if joined.status_code in (413, 503):
+            raise Refused(joined.json()["detail"])
+        joined.raise_for_status()
+        stream = self.http.get(f"{PREFIX}/call/predict/{joined.json()['event_id']}").text
+        event, data = stream.strip().split("\n\n")[-1].split("\n")
+        answer = json.loads(data.removeprefix("data: "))
+        if event == "event: complete":
+            return answer[0]
+        raise Refused((answer or {}).get("error"))
+
+    def ask(self, data: bytes, name: str = "photo.jpg") -> dict:
+        """Return the answer to a file that is uploaded first, as the page does."""
+        return self.predict({"path": self.upload(name, data), "meta": FILE})
+
+    def ask_inline(self, data: bytes) -> dict:
+        """Return the answer to a file that travels within the request as a data: URL."""
+        text = base64.b64encode(data).decode()
+        return self.predict({"url": f"data:image/jpeg;base64,{text}", "meta": FILE})
+
+
+def memory(process_id: int) -> int:
+    """Return the megabytes of memory that a process occupies; 0 where Linux does not tell."""
+    status = Path(f"/proc/{process_id}/statm")
+    return int(status.read_text().split()[1]) * 4096 // 2**20 if status.exists() else 0

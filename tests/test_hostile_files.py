@@ -1,0 +1,101 @@
+"""What the running app answers to files that broke, lie or mean harm, through its real HTTP API."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import corpus
+import pytest
+from api import Api, Refused, memory
+from conftest import EXAMPLES, ROOT, App, running_app
+from PIL import Image
+
+from durian import DurianClassifier
+from durian.breeds import LABELS
+
+PATIENCE = 10  # seconds for one file
+GROWTH = 100  # megabytes for the whole corpus
+
+
+@pytest.fixture(scope="module")
+def own_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app whose memory nobody else uses."""
+    with running_app(tmp_path_factory.mktemp("hostile") / "app.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def classifier() -> DurianClassifier:
+    return DurianClassifier.load()
+
+
+def outcome(ask, *arguments: object) -> dict | str:
+    """Return an answer, or the sentence of a refusal."""
+    try:
+        return ask(*arguments)
+    except Refused as refusal:
+        return str(refusal)
+
+
+def test_no_file_stops_the_app(own_app: App) -> None:
+    api = Api(own_app.url)
+    good = corpus.save(corpus.picture(640, 480), "JPEG")
+    expected = api.ask(good)
+    counts: Counter[str] = Counter()
+    failed, slowest = [], 0.0
+    before = None
+    for number, (name, data) in enumerate(corpus.hostile()):
+        start = time.monotonic()
+        answers = [outcome(api.ask, data, name)]
+        took = time.monotonic() - start
+        if number % 5 == 0 and len(data) < 10**6:
+            answers.append(outcome(api.ask_inline, data))
+        first, *others = answers
+        right = first["label"] in LABELS if isinstance(first, dict) else first in corpus.SENTENCES
+        if not right or took > PATIENCE or any(other != first for other in others):
+            failed.append((name, round(took, 1), answers))
+        counts["answered" if isinstance(first, dict) else "refused"] += 1
+        slowest = max(slowest, took)
+        if number % 50 == 0:
+            assert api.ask(good) == expected, f"a good photo after {name}"
+        if number == 50:
+            before = memory(own_app.process.pid)  # by now every thread and buffer is there
+    assert api.ask(good) == expected
+    after = memory(own_app.process.pid)
+    print(f"\n{dict(counts)}, slowest {slowest:.1f} s, memory {before} MB before, {after} MB after")
+    assert not failed
+    assert counts.total() >= 300
+    assert after - before <= GROWTH
+    assert own_app.process.poll() is None
+    assert "Traceback" not in own_app.log.read_text()
+
+
+def test_one_picture_gets_one_answer_in_every_form(classifier: DurianClassifier) -> None:
+    from durian import open_photo
+
+    for path in EXAMPLES[::3]:
+        with Image.open(path) as image:
+            image = image.convert("RGB")
+        forms = dict(corpus.forms(image))
+        expected = classifier.predict(open_photo(forms["8-bit.png"]))
+        for name, data in forms.items():
+            answer = classifier.predict(open_photo(data))
+            worst = max(abs(answer[label] - expected[label]) for label in LABELS)
+            assert worst <= 0.05, f"{path.name} as {name}"
+            assert max(answer, key=answer.get) == max(expected, key=expected.get)
+
+
+def test_the_fuzzer_finds_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="atheris has no build for this platform")
+    run = subprocess.run(
+        [sys.executable, "tests/fuzz_photo.py", str(tmp_path), "-runs=5000"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "Done 5000 runs" in run.stderr
