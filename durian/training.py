@@ -5,6 +5,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -21,7 +22,7 @@ VARIED = 2  # varied views of each photograph that the head is fitted on, beside
 SWAPPED = 0.6  # the share of a cut-out's views that lie on another background
 HEAD_C = 0.03  # inverse strength of the head's L2 penalty, chosen on the validation split
 HEAD_STEPS = 400
-FIRST_TUNED = "block5"  # the first of Xception's fourteen blocks that fine-tuning changes
+EVEN = ("even_shapes", "even_colours")  # the layers that the frozen features go into
 
 
 def imagenet_backbone() -> keras.Model:
@@ -56,7 +57,6 @@ def augmenter() -> keras.Sequential:
     """
     return keras.Sequential(
         [
-            layers.Resizing(INPUT_SIZE, INPUT_SIZE, antialias=True),
             layers.RandomFlip("horizontal"),
             layers.RandomRotation(0.5),  # of a turn, either way: any angle
             layers.RandomZoom((-0.4, 0.2)),  # mostly closer
@@ -65,6 +65,7 @@ def augmenter() -> keras.Sequential:
             layers.RandomGaussianBlur(0.3, sigma=0.8, value_range=(0, 255)),
             layers.RandomBrightness(0.08, value_range=(0, 255)),
             layers.RandomContrast(0.1, value_range=(0, 255)),
+            layers.Resizing(INPUT_SIZE, INPUT_SIZE, antialias=True),
         ],
         name="augmenter",
     )
@@ -81,91 +82,84 @@ def palette_colours(photos: np.ndarray, seed: int = 0) -> np.ndarray:
     return (clusters.cluster_centers_ @ np.linalg.inv(OPPONENT).T).astype("float32")
 
 
-class Views(keras.utils.PyDataset):
-    """Batches of varied views of training photographs, drawn as often as their weights say.
+class Pooled(NamedTuple):
+    """What the frozen network makes of each view of each photograph."""
 
-    A whole fruit that was cut out of its table lies on another background in most of its views, so
-    that the table tells nothing. Gives ((n, 224, 224, 3) float32 RGB 0–255, (n, 5) one-hot).
+    shapes: np.ndarray  # (views, n, 2048) float32
+    colours: np.ndarray  # (views, n, 128) float32
+
+    def of(self, rows: np.ndarray) -> "Pooled":
+        """Return the same for some of the photographs."""
+        return Pooled(self.shapes[:, rows], self.colours[:, rows])
+
+
+def pool(
+    model: keras.Model,
+    plain: np.ndarray,
+    photos: np.ndarray,
+    fruits: dict[int, np.ndarray],
+    backgrounds: np.ndarray,
+    checkpoint: Path,
+    seed: int = 0,
+) -> Pooled:
+    """Look at each photograph as it is, mirrored, and VARIED times varied; keep it in `checkpoint`.
+
+    A whole fruit that was cut out of its table lies on another background in most varied views, so
+    that the table tells nothing. plain: (n, 224, 224, 3) uint8, as the page sees them; photos: the
+    same, larger, (n, s, s, 3) uint8; fruits: (s, s) bool masks by row; backgrounds: (m, s, s, 3)
+    uint8; checkpoint: an .npz file, read where it exists.
     """
+    if checkpoint.exists():
+        stored = np.load(checkpoint)
+        return Pooled(stored["shapes"], stored["colours"])
+    keras.utils.set_random_seed(seed)
+    random = np.random.default_rng(seed)
+    vary = augmenter()
+    pooled = keras.Model(model.input, [model.get_layer(name).input for name in EVEN])
 
-    def __init__(
-        self,
-        photos: np.ndarray,
-        labels: np.ndarray,
-        weights: np.ndarray,
-        fruits: dict[int, np.ndarray],
-        backgrounds: np.ndarray,
-        batches: int,
-        seed: int = 0,
-    ) -> None:
-        """Take (n, s, s, 3) uint8 photos, (m, s, s, 3) backgrounds, and (s, s) masks of fruits."""
-        super().__init__()
-        self.photos, self.labels, self.fruits, self.backgrounds = (
-            photos,
-            labels,
-            fruits,
-            backgrounds,
-        )
-        self.chances = weights / weights.sum()
-        self.batches = batches
-        self.random = np.random.default_rng(seed)
-        self.vary = augmenter()
+    def lay_out(row: int) -> np.ndarray:
+        if row not in fruits or random.random() > SWAPPED:
+            return photos[row]
+        background = np.roll(random.choice(backgrounds), random.integers(len(photos[0])), axis=1)
+        return on_background(photos[row], fruits[row], background)
 
-    def __len__(self) -> int:
-        return self.batches
-
-    def __getitem__(self, _: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self.random.choice(len(self.photos), BATCH, p=self.chances)
-        return self.view(rows), np.eye(len(CLASSES), dtype="float32")[self.labels[rows]]
-
-    def view(self, rows: np.ndarray) -> np.ndarray:
-        """Return one varied view of each of these photographs."""
-        return np.asarray(self.vary(np.stack([self._laid_out(row) for row in rows]), training=True))
-
-    def _laid_out(self, row: int) -> np.ndarray:
-        photo = self.photos[row]
-        if row in self.fruits and self.random.random() < SWAPPED:
-            background = self.random.choice(self.backgrounds)
-            background = np.roll(background, self.random.integers(len(background)), axis=1)
-            photo = on_background(photo, self.fruits[row], background)
-        return photo.astype("float32")
+    views = []
+    for number in range(2 + VARIED):
+        seen = []
+        for start in range(0, len(photos), BATCH):
+            rows = range(start, min(start + BATCH, len(photos)))
+            if number > 1:
+                laid_out = np.stack([lay_out(row) for row in rows]).astype("float32")
+                batch = vary(laid_out, training=True)
+            else:
+                batch = plain[rows, :, ::-1] if number else plain[rows]
+            seen.append(pooled.predict_on_batch(batch))
+        views.append([np.concatenate(part) for part in zip(*seen, strict=True)])
+    result = Pooled(*(np.stack(part) for part in zip(*views, strict=True)))
+    np.savez(checkpoint, **result._asdict())
+    return result
 
 
-def fit_head(
-    model: keras.Model, views: Views, plain: np.ndarray, checkpoint: Path | None = None
-) -> None:
+def fit_head(model: keras.Model, seen: Pooled, labels: np.ndarray, weights: np.ndarray) -> None:
     """Fit the last layer on the frozen network: multinomial logistic regression, L2.
 
-    Each photograph is seen as it is (`plain`, (n, 224, 224, 3) uint8), mirrored, and VARIED times
-    varied. What the frozen network makes of these views is kept in `checkpoint`, an .npz file.
+    labels: (n,) int; weights: (n,) float, mean 1, how much each photograph counts.
     """
-    if checkpoint and checkpoint.exists():
-        stored = np.load(checkpoint)
-        shapes, colours = stored["shapes"], stored["colours"]
-    else:
-        shapes, colours = _pooled(model, views, plain)
-        if checkpoint:
-            np.savez(checkpoint, shapes=shapes, colours=colours)
-    for name, rows in (("even_shapes", shapes), ("even_colours", colours)):
-        model.get_layer(name).adapt(rows)
-    after = keras.Model(
-        [model.get_layer(name).input for name in ("even_shapes", "even_colours")],
-        model.get_layer("features").output,
-    )
-    features = after.predict([shapes, colours], batch_size=512, verbose=0)  # (views · n, 2176)
-    times = 2 + VARIED
-    last = layers.Dense(
-        len(CLASSES), kernel_regularizer=keras.regularizers.L2(1 / (2 * HEAD_C * len(features)))
-    )
+    for name, rows in zip(EVEN, seen, strict=True):
+        model.get_layer(name).adapt(rows.reshape(-1, rows.shape[-1]))
+    features = _features(model, seen)  # (views · n, 2176)
+    penalty = keras.regularizers.L2(1 / (2 * HEAD_C * len(features)))
+    last = layers.Dense(len(CLASSES), kernel_regularizer=penalty)
     head = keras.Sequential([last])
     head.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, HEAD_STEPS)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
+    views = len(seen.shapes)
     head.fit(
         features,
-        np.tile(views.labels, times),
-        sample_weight=np.tile(views.chances * len(views.labels), times),
+        np.tile(labels, views),
+        sample_weight=np.tile(weights, views),
         batch_size=len(features),
         epochs=HEAD_STEPS,
         shuffle=False,
@@ -174,65 +168,47 @@ def fit_head(
     model.get_layer("logits").set_weights(last.get_weights())
 
 
-def _pooled(model: keras.Model, views: Views, plain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the frozen network's (views · n, 2048) shapes and (views · n, 128) colours."""
-    pooled = keras.Model(
-        model.input, [model.get_layer(name).input for name in ("even_shapes", "even_colours")]
+def confidences(model: keras.Model, seen: Pooled) -> np.ndarray:
+    """Return the (n, 5) confidences for the first, plain view of each photograph."""
+    last = model.get_layer("logits")
+    logits = _features(model, Pooled(seen.shapes[:1], seen.colours[:1])) @ last.kernel + last.bias
+    return np.asarray(keras.ops.softmax(logits))
+
+
+def _features(model: keras.Model, seen: Pooled) -> np.ndarray:
+    after = keras.Model(
+        [model.get_layer(name).input for name in EVEN], model.get_layer("features").output
     )
-    seen: list[list[np.ndarray]] = [[], []]
-    for number in range(2 + VARIED):
-        for start in range(0, len(plain), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(plain)))
-            batch = plain[rows] if number == 0 else plain[rows, :, ::-1]
-            if number > 1:
-                batch = views.view(rows)
-            for part, found in zip(seen, pooled.predict_on_batch(batch), strict=True):
-                part.append(found)
-    return np.concatenate(seen[0]), np.concatenate(seen[1])
+    flat = [rows.reshape(-1, rows.shape[-1]) for rows in seen]
+    return after.predict(flat, batch_size=512, verbose=0)
 
 
-def fine_tune(model: keras.Model, views: Views, epochs: int, rate: float) -> None:
-    """Train the upper blocks and the fitted head together, with a rate that warms up and decays.
-
-    Batch norms keep ImageNet's statistics, since batches are small, and the palette keeps its
-    colours. The weights are averaged over the last steps (Polyak & Juditsky 1992).
-    """
-    model.trainable = True
-    model.get_layer("palette").trainable = False
-    backbone = model.get_layer("xception")
-    tuned = False
-    for layer in backbone.layers:
-        tuned = tuned or layer.name.startswith(FIRST_TUNED)
-        layer.trainable = tuned and not isinstance(layer, layers.BatchNormalization)
-    steps = epochs * len(views)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 20, steps, alpha=0.05, warmup_target=rate, warmup_steps=steps // 10
-    )
-    model.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=0.01, use_ema=True, ema_momentum=0.98),
-        keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
-        jit_compile=False,
-    )
-    model.fit(views, epochs=epochs, verbose=2)  # the optimizer's averages replace the weights here
-
-
-def calibrate(model: keras.Model, photos: np.ndarray, labels: np.ndarray) -> float:
-    """Divide the logits by the temperature that suits unseen photos best, and return it.
+def calibrate(model: keras.Model, confidences: np.ndarray, labels: np.ndarray) -> float:
+    """Divide the logits by the temperature that suits unseen photographs best, and return it.
 
     Temperature scaling (Guo et al. 2017), folded into the last layer's weights, so that the saved
-    network gives calibrated confidences by itself.
+    network gives calibrated confidences by itself. confidences: (n, 5), the model's own so far.
     """
-    logits = np.log(np.clip(model.predict(photos, verbose=0), 1e-12, 1))  # (n, 5), up to a constant
-    candidates = np.geomspace(0.25, 8, 200)
-    losses = []
-    for temperature in candidates:
+    logits = np.log(np.clip(confidences, 1e-12, 1))  # up to a constant
+
+    def loss(temperature: float) -> float:
         scaled = logits / temperature
         scaled -= np.log(np.exp(scaled).sum(axis=1, keepdims=True))
-        losses.append(-scaled[np.arange(len(labels)), labels].mean())
-    temperature = float(candidates[np.argmin(losses)])
+        return -scaled[np.arange(len(labels)), labels].mean()
+
+    temperature = float(min(np.geomspace(0.25, 8, 200), key=loss))
     last = model.get_layer("logits")
     last.set_weights([weight / temperature for weight in last.get_weights()])
     return temperature
+
+
+def choose_threshold(confidences: np.ndarray, labels: np.ndarray, accuracy: float) -> float:
+    """Return the confidence above which answers on unseen photographs are right so often."""
+    top, right = confidences.max(axis=1), confidences.argmax(axis=1) == labels
+    for threshold in np.arange(0.2, 1, 0.01):
+        if right[top >= threshold].mean() >= accuracy:
+            return round(float(threshold), 2)
+    raise ValueError(f"No threshold makes answers {accuracy:.0%} right.")
 
 
 def tutorial_model() -> keras.Model:
@@ -267,7 +243,12 @@ def train_tutorial(
         keras.optimizers.SGD(1e-4, momentum=0.9),
         keras.losses.SparseCategoricalCrossentropy(),
         metrics=["accuracy"],
+        jit_compile=False,  # XLA makes Xception slower on a CPU
     )
+    done = folder / "tutorial-best.weights.h5"
+    if done.exists():
+        model.load_weights(done)
+        return model
     best = folder / "tutorial.weights.h5"
     model.fit(
         _Batches(*train, 8, vary),
@@ -280,7 +261,8 @@ def train_tutorial(
             keras.callbacks.ModelCheckpoint(best, save_best_only=True, save_weights_only=True),
         ],
     )
-    model.load_weights(best)
+    best.rename(done)
+    model.load_weights(done)
     return model
 
 
