@@ -111,7 +111,8 @@ class Page(gr.Blocks):
             return await super().process_api(block_fn, inputs, state, request, **kwargs)
         except gr.Error as error:
             error.message = say(error.message, language_of(request))
-            raise
+            inputs.clear()  # Gradio holds on to a failed call for a while, photo and all
+            raise error.with_traceback(None)
 
 
 def predict(image: Image.Image, request: gr.Request) -> dict[str, float]:
