@@ -2,7 +2,7 @@
 
 A link preview, because what Gradio adds to the head it adds in the browser, where no messenger
 looks. And the visitor's language, because Gradio offers only languages that it speaks itself, and
-Malay is not among them.
+Malay is not among them. The page travels compressed, which Gradio sees to for all but this file.
 """
 
 import os
@@ -10,6 +10,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,18 +34,21 @@ class Head:
         if scope.get("path") == PICTURE:
             await FileResponse(self._picture)(scope, receive, send)
             return
-        if scope.get("path") != "/" or scope["method"] != "GET":
+        if scope.get("path") != "/" or scope.get("method") != "GET":
             await self._app(scope, receive, send)
             return
-        request, page = Request(scope), bytearray()
+        request, page, start = Request(scope), bytearray(), {}
 
         async def rewrite(message: Message) -> None:
-            if message["type"] == "http.response.body":
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
                 page.extend(message["body"])
                 if not message.get("more_body"):
-                    answer = HTMLResponse(self._rewritten(page.decode(), request))
+                    html = self._rewritten(page.decode(), request)
+                    answer = HTMLResponse(html, start["status"])
                     answer.headers["vary"] = "accept-language"
-                    await answer(scope, receive, send)
+                    await GZipMiddleware(answer)(scope, receive, send)
 
         await self._app(scope, receive, rewrite)
 
