@@ -136,7 +136,7 @@ def explain(image: Image.Image, request: gr.Request) -> Image.Image:
 def loaded(request: gr.Request) -> DurianClassifier:
     """Return the classifier, as soon as it is there."""
     if not classifier.done():
-        gr.Progress()(0, say("Loading the model", language_of(request)))
+        gr.Progress()(None, say("Loading the model", language_of(request)))
     try:
         return classifier.result()
     except WeightsError as error:
@@ -231,6 +231,7 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
 demo.queue(max_size=64, api_open=False)
 
 if __name__ == "__main__":
+    guard.give_back_memory()
     guard.keep_sweeping(
         UPLOADS, keep={path for block in demo.blocks.values() for path in block.keep_in_cache}
     )
