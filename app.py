@@ -112,7 +112,7 @@ class Page(gr.Blocks):
         except gr.Error as error:
             error.message = say(error.message, language_of(request))
             inputs.clear()  # Gradio holds on to a failed call for a while, photo and all
-            raise error.with_traceback(None)
+            raise error.with_traceback(None) from None
 
 
 def predict(image: Image.Image, request: gr.Request) -> dict[str, float]:
