@@ -1,6 +1,8 @@
 """The app as programs use it: what it answers, what it refuses, and in whose language."""
 
+import io
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -9,9 +11,12 @@ from conftest import EXAMPLES, App
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageDraw
+from starlette.responses import HTMLResponse
+from starlette.testclient import TestClient
 
-from durian import guard, photo
+from durian import guard, guide, photo
 from durian.breeds import BREEDS, LABELS, NONE
+from durian.head import Head
 from durian.words import LANGUAGES, SENTENCES, preferred, say
 
 ADD_ONE = "Add a photo of a durian first."
@@ -102,6 +107,26 @@ def test_programs_see_two_endpoints(client: Client):
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(named) == {"/predict", "/explain"}
     assert [p["parameter_name"] for p in named["/explain"]["parameters"]] == ["image"]
+
+
+def preview(page: str) -> dict[str, str]:
+    """Return what a messenger reads of a page."""
+    return dict(re.findall(r'<meta property="(og:\w+)"[^>]* content="([^"]*)"', page))
+
+
+def test_a_shared_link_has_a_preview_in_the_readers_language(app: App):
+    page = httpx.get(app.url, headers={"accept-language": "ms"}).text
+    assert preview(page)["og:title"] == say(guide.TITLE, "ms")
+    assert page.count("og:title") == 2  # by property and by name; none of Gradio's own
+    picture = httpx.get(preview(page)["og:image"])
+    assert min(Image.open(io.BytesIO(picture.content)).size) >= 400
+
+
+def test_on_a_space_the_preview_has_the_public_address(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SPACE_HOST", "durian-breeds.hf.space")
+    page = Head(HTMLResponse("<html><head></head></html>"), EXAMPLES[0])
+    picture = preview(TestClient(page).get("/").text)["og:image"]
+    assert picture.startswith("https://durian-breeds.hf.space/")
 
 
 def test_every_sentence_and_fact_is_there_in_every_language():

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from conftest import EXAMPLES, App, running_app
@@ -82,8 +83,6 @@ def unsure_photo(url: str) -> Image.Image:
 @contextmanager
 def client_file(image: Image.Image) -> Iterator[Path]:
     """Keep an image in a file for a while."""
-    from tempfile import TemporaryDirectory
-
     with TemporaryDirectory() as folder:
         path = Path(folder, "photo.png")
         image.save(path)
@@ -324,13 +323,3 @@ def test_axe_finds_nothing_serious(browser: Browser, app: App, node: Path, light
         if "svelte-" not in element["html"].split(">")[0] or violation["id"] == "color-contrast"
     ]
     assert not ours, json.dumps(ours, indent=1)
-
-
-def test_a_shared_link_has_a_preview(browser: Browser, app: App):
-    import httpx
-
-    page = httpx.get(app.url, headers={"accept-language": "ms"}).text
-    assert f'<meta property="og:title" name="og:title" content="{say(guide.TITLE, "ms")}">' in page
-    assert page.count("og:title") == 2  # property and name of ours, none of Gradio's
-    picture = page.split('name="og:image" content="')[1].split('"')[0]
-    assert httpx.get(picture).headers["content-type"] == "image/jpeg"
