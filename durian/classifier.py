@@ -6,11 +6,14 @@ batch norms into the convolutions; one worker thread runs it, taking together wh
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +39,6 @@ class DurianClassifier:
         self._input_size = model.input_shape[1]
         self._network = _freeze(model)
         self._waiting: queue.SimpleQueue[tuple[np.ndarray, Future[Answer]]] = queue.SimpleQueue()
-        self._run(np.zeros((1, self._input_size, self._input_size, 3), "uint8"))  # warm up
         threading.Thread(target=self._work, name="network", daemon=True).start()
 
     @classmethod
@@ -51,7 +53,13 @@ class DurianClassifier:
 
         model = network.build()
         model.load_weights(weights)
-        return cls(model)
+        classifier = cls(model)
+        del model  # its weights are in the frozen graph now
+        gc.collect()
+        classifier.predict(Image.new("RGB", (1, 1)))  # warm up
+        with suppress(AttributeError, OSError, TypeError):  # only glibc has it
+            ctypes.CDLL(None).malloc_trim(0)  # hand back what freezing and optimising took
+        return classifier
 
     def predict(self, image: Image.Image) -> dict[str, float]:
         """Return the confidence of each of the five labels, in class order, sum 1."""
@@ -82,10 +90,7 @@ class DurianClassifier:
         return [answer.result() for answer in answers]
 
     def _run(self, photos: np.ndarray) -> list[Answer]:  # photos: (n, s, s, 3) uint8
-        import tensorflow as tf
-
-        confidences, maps = self._network(tf.constant(photos))
-        return list(zip(confidences.numpy(), maps.numpy(), strict=True))
+        return list(zip(*self._network(photos), strict=True))
 
     def _work(self) -> None:
         while True:
@@ -102,19 +107,44 @@ class DurianClassifier:
                     answer.set_result(row)
 
 
-def _freeze(model: keras.Model):
-    """Return `model`, and its class maps, as a TensorFlow function of uint8 photographs.
+def _freeze(model: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """Return `model`, and its class maps, as a function of uint8 photographs.
 
-    Its weights are constants.
+    Its weights are constants of a TensorFlow session, which, unlike a `tf.function`, does not keep
+    a copy of them for every stage from the graph to its kernels.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
 
     from .network import with_maps
 
     model = with_maps(model)
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
-    graph = tf.function(lambda photos: model(photos, training=False), input_signature=[signature])
-    return convert_variables_to_constants_v2(graph.get_concrete_function())
+    traced = tf.function(
+        lambda photos: model(photos, training=False), input_signature=[signature]
+    ).get_concrete_function()
+
+    variables = {id(variable.handle): variable for variable in traced.graph.variables}
+    values = {}  # of the weights, by the names of the tensors to replace
+    for source, inside in traced.graph.captures:
+        if (variable := variables.get(id(source))) is not None:
+            values |= {read.outputs[0].name: variable.numpy() for read in inside.consumers()}
+        else:
+            values[inside.name] = source.numpy()
+    definition = traced.graph.as_graph_def()
+    for node in definition.node:  # answers need not wait for the reading of variables
+        node.input[:] = [name for name in node.input if not name.startswith("^")]
+
+    with tf.Graph().as_default() as graph:
+        answers = tf.import_graph_def(
+            definition,
+            {name: tf.constant(value) for name, value in values.items()},
+            [output.name for output in traced.outputs],
+            name="",
+        )
+    settings = tf.compat.v1.ConfigProto()
+    settings.experimental.optimize_for_static_graph = True  # keeps no second copy of the graph
+    rewrites = settings.graph_options.rewrite_options  # those that pay, once: each copies the graph
+    rewrites.optimizers.extend(["constfold", "remap"])
+    rewrites.meta_optimizer_iterations = rewrites.ONE
+    session = tf.compat.v1.Session(graph=graph, config=settings)
+    return session.make_callable(answers, [graph.get_tensor_by_name(traced.inputs[0].name)])
