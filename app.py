@@ -236,7 +236,13 @@ if __name__ == "__main__":
         UPLOADS, keep={path for block in demo.blocks.values() for path in block.keep_in_cache}
     )
     demo.launch(
-        app_kwargs={"middleware": [Middleware(guard.Guard), Middleware(Head, picture=PREVIEW)]},
+        app_kwargs={
+            "middleware": [
+                Middleware(guard.Guard, endpoints=demo.get_api_info()["named_endpoints"]),
+                Middleware(Head, picture=PREVIEW),
+            ],
+            "openapi_url": None,
+        },
         state_session_capacity=1,  # Gradio would hold on to what the last 10,000 visitors sent
         max_file_size=guard.MAX_UPLOAD,
         strict_cors=True,

@@ -6,6 +6,8 @@ shut, and no file outlives its hour, not even what a broken upload or a killed p
 
 import asyncio
 import ctypes
+import logging
+import re
 import threading
 import time
 from collections.abc import Collection
@@ -26,29 +28,38 @@ MAX_AGE = 50 * 60  # seconds that a file may stay on disk
 SWEEP_EVERY = 5 * 60  # seconds
 LINK_PATIENCE = 8.0  # seconds that a link gets to deliver its photo
 MAX_REDIRECTS = 5
+NOT_UNDERSTOOD = "Something is wrong with this request, so please send it again."
 NOT_FETCHED = "This link does not lead to a photo we can fetch, so please send the photo itself."
 
-# Gradio would take in videos here, write its state to disk, and print what it is asked for.
+# Gradio would take in videos here, write its state to disk, print what it is asked for, and fetch.
 SHUT = tuple(
-    f"/gradio_api/{name}" for name in ("process_recording", "deep_link", "custom_component")
+    f"/gradio_api/{name}"
+    for name in ("process_recording", "deep_link", "custom_component", "proxy=")
 )
+
+log = logging.getLogger(__name__)
 
 
 class Guard:
-    """ASGI middleware: bounds what a request may carry and where it may go."""
+    """ASGI middleware: bounds where a request may go, what it may carry and what it may break."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, endpoints: Collection[str]) -> None:
+        """Let programs call no function but those that `endpoints` names, each with its slash."""
         self._app = app
+        self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on unless its route is shut; answer 413 when its body grows too long."""
-        path = scope.get("path", "")
-        if path.startswith(SHUT) or "://" in path:  # also Gradio's proxies for other sites
+        """Pass the request on, or answer it: 404 what is shut, 413 too much, 400 nonsense."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        if not self._is_open(path):
             await JSONResponse({"detail": "Not found."}, 404)(scope, receive, send)
             return
         most = MAX_UPLOAD if path == "/gradio_api/upload" else MAX_BODY
-        promised = int(dict(scope.get("headers", ())).get(b"content-length", 0))
-        arrived = 0
+        promised = int(dict(scope["headers"]).get(b"content-length", 0))
+        arrived, answered = 0, False
 
         async def bounded() -> Message:
             nonlocal arrived
@@ -60,7 +71,23 @@ class Guard:
                 raise HTTPException(413, TOO_HEAVY)
             return message
 
-        await self._app(scope, bounded, send)
+        async def noted(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, bounded, noted)
+        except Exception as error:  # Gradio stumbles over much that no browser sends
+            log.warning("Refused a request: %s", type(error).__name__)
+            if not answered:
+                await JSONResponse({"detail": NOT_UNDERSTOOD}, 400)(scope, receive, send)
+
+    def _is_open(self, path: str) -> bool:
+        if path.startswith(SHUT) or "://" in path:  # the latter would be fetched from elsewhere
+            return False
+        call = re.match("/gradio_api/(?:call|run|api)/(?:v2/)?([^/]*)", path)
+        return call is None or f"/{call[1]}" in self._endpoints
 
 
 async def fetch(link: str) -> bytes:
