@@ -159,6 +159,11 @@ def verdicts() -> dict[str, list[list[str]]]:
     }
 
 
+# A sample is at hand in the browser: no need to ask the server for it.
+CHOOSE = """(index) => {
+    const url = document.querySelectorAll("#samples img")[index].src
+    return {url, path: decodeURI(url.split("file=")[1]), meta: {_type: "gradio.FileData"}}
+}"""
 try:
     THRESHOLD = hub.facts()["threshold"]  # an answer with less confidence is "not sure"
 except (OSError, ValueError, KeyError):
@@ -185,12 +190,11 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
                 height="clamp(13rem, 34vh, 24rem)",
                 elem_id="photo",
             )
-            samples = gr.Examples(
-                [[str(path)] for path in EXAMPLES],
-                photo,
+            samples = gr.Dataset(
+                components=[photo],
+                samples=[[str(path)] for path in EXAMPLES],
                 label=i18n("Or try a sample, rendered by computer"),
                 elem_id="samples",
-                api_visibility="private",
             )
         with gr.Column():
             verdict = gr.HTML(
@@ -211,7 +215,11 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
     asked = photo.upload(
         predict, photo, answer, api_name="predict", concurrency_limit=8, trigger_mode="always_last"
     )
-    tried = samples.load_input_event.success(predict, photo, answer, api_visibility="private")
+    chosen = samples.click(None, samples, photo, js=CHOOSE, cancels=asked)
+    tried = chosen.success(
+        predict, photo, answer, api_visibility="private", trigger_mode="always_last"
+    )
+    photo.upload(None, cancels=tried)
     photo.clear(None, None, answer, js="() => ({})", cancels=[asked, tried])
     answer.change(None, answer, [verdict, breeds], js=f"""(answer) => {{
         const sure = answer?.confidences?.[0].confidence >= {THRESHOLD}

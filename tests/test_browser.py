@@ -124,11 +124,18 @@ def test_a_click_on_each_sample_names_its_own_breed(page: Page):
     expect(page.locator("#samples")).to_contain_text("rendered")
 
 
-def test_a_sample_can_be_clicked_while_the_model_loads(browser: Browser, tmp_path: Path):
+def test_samples_can_be_clicked_while_the_model_loads_and_the_last_one_counts(
+    browser: Browser, tmp_path: Path
+):
     with running_app(tmp_path / "app.log") as fresh, opened(browser, fresh.url) as page:
-        page.locator("#samples img").first.click()
+        samples = page.locator("#samples img")
+        samples.nth(0).click()
         expect(page.locator("#answer")).to_contain_text("Loading the model")
+        samples.nth(3).click()
+        samples.nth(1).click()
         answered(page)
+        page.wait_for_timeout(1000)  # for an answer that is late to do its harm
+        assert verdict(page) == shown(samples.nth(1))
 
 
 def test_clearing_the_photo_clears_the_answer(page: Page):
