@@ -20,7 +20,7 @@ VIEW_SIZE = 288  # pixels a side before a view is cut to the network's 224
 BATCH = 16
 VARIED = 2  # varied views of each photograph that the head is fitted on, besides two plain ones
 SWAPPED = 0.6  # the share of a cut-out's views that lie on another background
-HEAD_C = 0.03  # inverse strength of the head's L2 penalty, chosen on the validation split
+HEAD_C = 0.03  # inverse strength of the L2 penalty, chosen on validation photographs and folds
 HEAD_STEPS = 400
 EVEN = ("even_shapes", "even_colours")  # the layers that the frozen features go into
 
@@ -154,6 +154,7 @@ def fit_head(model: keras.Model, seen: Pooled, labels: np.ndarray, weights: np.n
     head.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, HEAD_STEPS)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
     )
     views = len(seen.shapes)
     head.fit(
@@ -176,11 +177,11 @@ def confidences(model: keras.Model, seen: Pooled) -> np.ndarray:
 
 
 def _features(model: keras.Model, seen: Pooled) -> np.ndarray:
-    after = keras.Model(
-        [model.get_layer(name).input for name in EVEN], model.get_layer("features").output
+    shapes, colours = (
+        model.get_layer(name)(rows.reshape(-1, rows.shape[-1]))
+        for name, rows in zip(EVEN, seen, strict=True)
     )
-    flat = [rows.reshape(-1, rows.shape[-1]) for rows in seen]
-    return after.predict(flat, batch_size=512, verbose=0)
+    return np.concatenate([model.get_layer("share")(shapes), colours], axis=1)
 
 
 def calibrate(model: keras.Model, confidences: np.ndarray, labels: np.ndarray) -> float:
