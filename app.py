@@ -136,7 +136,7 @@ def explain(image: Image.Image, request: gr.Request) -> Image.Image:
 def loaded(request: gr.Request) -> DurianClassifier:
     """Return the classifier, as soon as it is there."""
     if not classifier.done():
-        gr.Progress()(None, say("Loading the model", language_of(request)))
+        gr.Info(say("The model is still loading. A few seconds.", language_of(request)), 5)
     try:
         return classifier.result()
     except WeightsError as error:

@@ -130,7 +130,7 @@ def test_samples_can_be_clicked_while_the_model_loads_and_the_last_one_counts(
     with running_app(tmp_path / "app.log") as fresh, opened(browser, fresh.url) as page:
         samples = page.locator("#samples img")
         samples.nth(0).click()
-        expect(page.locator("#answer")).to_contain_text("Loading the model")
+        expect(page.locator("#answer .progress-text")).to_be_visible(timeout=1000)
         samples.nth(3).click()
         samples.nth(1).click()
         answered(page)
