@@ -335,7 +335,7 @@ def hostile() -> Iterator[tuple[str, bytes]]:
     yield from _absurd()
     yield from _bombs()
     yield from _metadata(image)
-    yield from _strangers()
+    yield from strangers()
 
 
 def _damaged(whole: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
@@ -569,7 +569,7 @@ def _metadata(image: Image.Image) -> Iterator[tuple[str, bytes]]:
 _HTML = b"<!doctype html><script>fetch('/config')</script><img src=x onerror=alert(1)>"
 
 
-def _strangers() -> Iterator[tuple[str, bytes]]:
+def strangers() -> Iterator[tuple[str, bytes]]:
     """Files that are no photographs, some of which other programs would open as such."""
     yield "empty.jpg", b""
     yield "one-byte.jpg", b"\xff"

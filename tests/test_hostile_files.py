@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import corpus
@@ -27,12 +27,7 @@ def own_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def classifier() -> DurianClassifier:
-    return DurianClassifier.load()
-
-
-def outcome(ask, *arguments: object) -> dict | str:
+def outcome(ask: Callable[..., dict], *arguments: object) -> dict | str:
     """Return an answer, or the sentence of a refusal."""
     try:
         return ask(*arguments)
