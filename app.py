@@ -56,6 +56,7 @@ EXAMPLES = sorted(
     Path(__file__).with_name("examples").glob("*.jpg"),
     key=lambda path: (path.stem.rsplit("-", 1)[1], CLASSES.index(path.stem.rsplit("-", 1)[0])),
 )
+PAGE = Path(guide.__file__).with_name("page")  # .css and .js: its looks, and what it does itself
 PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -148,22 +149,6 @@ def language_of(request: gr.Request | None) -> str:
     return preferred(getattr(request, "headers", {}).get("accept-language"))
 
 
-def verdicts() -> dict[str, list[list[str]]]:
-    """Return what the page says and which breed its guide puts first, by label: unsure, sure."""
-    return {
-        BREEDS[slug]["label"]: [
-            [str(i18n(f"{how} {slug}")), f'<div class="named-{slug}">{i18n("breeds")}</div>']
-            for how in ("unsure", "sure")
-        ]
-        for slug in CLASSES
-    }
-
-
-# A sample is at hand in the browser: no need to ask the server for it.
-CHOOSE = """(index) => {
-    const url = document.querySelectorAll("#samples img")[index].src
-    return {url, path: decodeURI(url.split("file=")[1]), meta: {_type: "gradio.FileData"}}
-}"""
 try:
     THRESHOLD = hub.facts()["threshold"]  # an answer with less confidence is "not sure"
 except (OSError, ValueError, KeyError):
@@ -171,6 +156,14 @@ except (OSError, ValueError, KeyError):
 
 i18n = gr.I18n(**guide.translations())
 NOTHING = [str(i18n("empty")), str(i18n("breeds"))]
+WORDS = {  # by label, for answers that are not sure and for those that are
+    BREEDS[slug]["label"]: [
+        [str(i18n(f"{how} {slug}")), f'<div class="named-{slug}">{i18n("breeds")}</div>']
+        for how in ("unsure", "sure")
+    ]
+    for slug in CLASSES
+}
+SAY = f"(answer) => durian.say(answer, {THRESHOLD}, {json.dumps(WORDS)}, {json.dumps(NOTHING)})"
 
 with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enabled=False) as demo:
     gr.HTML(str(i18n("about")), elem_id="about")
@@ -215,25 +208,14 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
     asked = photo.upload(
         predict, photo, answer, api_name="predict", concurrency_limit=8, trigger_mode="always_last"
     )
-    chosen = samples.click(None, samples, photo, js=CHOOSE, cancels=asked)
+    chosen = samples.click(None, samples, photo, js="durian.choose", cancels=asked)
     tried = chosen.success(
         predict, photo, answer, api_visibility="private", trigger_mode="always_last"
     )
     photo.upload(None, cancels=tried)
-    photo.clear(None, None, answer, js="() => ({})", cancels=[asked, tried])
-    answer.change(None, answer, [verdict, breeds], js=f"""(answer) => {{
-        const sure = answer?.confidences?.[0].confidence >= {THRESHOLD}
-        return {json.dumps(verdicts())}[answer?.label]?.[+sure] ?? {json.dumps(NOTHING)}
-    }}""")  # fmt: skip
-    # what was shown of the last photo is not to be taken for the next one's
-    photo.change(None, None, [why, places], js="() => [{__type__: 'update', open: false}, null]")
-    # Gradio gives samples no name that could be read out
-    demo.load(None, js="""() => {
-        const name = () => document.querySelectorAll("#samples img").forEach((sample) => {
-            sample.alt = sample.src.split(/[/.]/).at(-2).replaceAll("-", " ")
-        })
-        new MutationObserver(name).observe(document.body, {childList: true, subtree: true})
-    }""")  # fmt: skip
+    photo.clear(None, None, answer, js="durian.clear", cancels=[asked, tried])
+    photo.change(None, None, [why, places], js="durian.forget")
+    answer.change(None, answer, [verdict, breeds], js=SAY)
     why.expand(explain, photo, places, api_name="explain", concurrency_limit=2)
 
 demo.queue(max_size=64, api_open=False)
@@ -259,6 +241,7 @@ if __name__ == "__main__":
         footer_links=["api", "gradio"],
         i18n=i18n,
         theme=THEME,
-        css_paths=Path(guide.__file__).with_name("page.css"),
+        css_paths=PAGE.with_suffix(".css"),
+        head=f"<script>{PAGE.with_suffix('.js').read_text(encoding='utf-8')}</script>",
         mcp_server=True,
     )
