@@ -19,7 +19,8 @@ from durian.words import name, say
 
 PHONE = {"width": 360, "height": 740}
 LOCALES = {"en": "en-SG", "zh": "zh-SG", "ms": "ms-MY", "th": "th-TH"}
-expect.set_options(timeout=30_000)  # the model may still be loading
+PATIENCE = 90_000  # milliseconds: on a busy machine the model takes a while to load
+expect.set_options(timeout=PATIENCE)
 TAP = 44  # pixels that a thumb needs
 SHIFT = 0.05  # of the layout, at most, when the answer arrives
 
@@ -29,6 +30,7 @@ def opened(browser: Browser, url: str, **options) -> Iterator[Page]:
     """Open the page as a phone in English, unless told otherwise."""
     context = browser.new_context(**{"viewport": PHONE, "locale": "en-SG", **options})
     page = context.new_page()
+    page.set_default_timeout(PATIENCE)
     page.goto(url)
     page.locator("#samples img").first.wait_for()
     yield page
