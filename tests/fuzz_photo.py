@@ -4,7 +4,7 @@
     python tests/fuzz_photo.py FOLDER -max_total_time=3600
 
 FOLDER keeps what was found from one run to the next. Any exception but PhotoError, a crash, five
-seconds on one file or two gigabytes of memory end the run; the file is left in FOLDER.
+seconds on one file or four gigabytes of memory end the run; the file is left in FOLDER.
 """
 
 import sys
@@ -43,7 +43,7 @@ def main() -> None:
         for name, data in forms(small):
             if len(data) < 20_000:
                 Path(folder, name).write_bytes(data)
-    limits = ["-timeout=5", "-rss_limit_mb=2048", "-max_len=20000", f"-artifact_prefix={folder}/"]
+    limits = ["-timeout=5", "-rss_limit_mb=4096", "-seed=1", "-max_len=20000", f"-artifact_prefix={folder}/"]
     atheris.Setup([sys.argv[0], folder, *limits, *options], one_file)
     atheris.Fuzz()
 

@@ -13,7 +13,7 @@ from api import Api, Refused, memory
 from conftest import EXAMPLES, ROOT, App, running_app
 from PIL import Image
 
-from durian import DurianClassifier
+from durian import DurianClassifier, open_photo
 from durian.breeds import LABELS
 
 PATIENCE = 10  # seconds for one file
@@ -69,8 +69,6 @@ def test_no_file_stops_the_app(own_app: App) -> None:
 
 
 def test_one_picture_gets_one_answer_in_every_form(classifier: DurianClassifier) -> None:
-    from durian import open_photo
-
     for path in EXAMPLES[::3]:
         with Image.open(path) as image:
             image = image.convert("RGB")
