@@ -43,7 +43,13 @@ def main() -> None:
         for name, data in forms(small):
             if len(data) < 20_000:
                 Path(folder, name).write_bytes(data)
-    limits = ["-timeout=5", "-rss_limit_mb=4096", "-seed=1", "-max_len=20000", f"-artifact_prefix={folder}/"]
+    limits = [
+        "-timeout=5",
+        "-rss_limit_mb=4096",
+        "-seed=1",
+        "-max_len=20000",
+        f"-artifact_prefix={folder}/",
+    ]
     atheris.Setup([sys.argv[0], folder, *limits, *options], one_file)
     atheris.Fuzz()
 
