@@ -205,7 +205,7 @@ _BEST = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "MPO": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 100},
-    "AVIF": {"quality": 99, "speed": 9, "subsampling": "4:4:4"},
+    "AVIF": {"quality": 95, "speed": 9, "subsampling": "4:4:4"},
     "HEIF": {"quality": 98},
 }
 
