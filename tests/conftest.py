@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.jpg"))
+OLAH = "olah==0.5.4"  # in an environment of its own: it and Gradio disagree on pydantic
 # Chromium talks to nobody but the app: no updates, no look-ups, no other hosts.
 CHROMIUM_FLAGS = (
     "--no-sandbox",  # it refuses to start as root otherwise
@@ -45,6 +47,14 @@ class App:
     url: str
     process: subprocess.Popen
     log: Path
+
+
+@dataclass
+class Hub:
+    """A real Hub on loopback with the model's repository."""
+
+    url: str
+    commit: str
 
 
 def free_port() -> int:
@@ -143,3 +153,37 @@ def classifier():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_HUB_OFFLINE", "1")
         return DurianClassifier.load()
+
+
+@pytest.fixture(scope="session")
+def olah(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A real Hub on loopback, serving `model/` out of a git repository."""
+    from durian.hub import REPO
+
+    environment = Path(__file__).with_name(".venv-olah")
+    command = environment / "bin" / "olah-cli"
+    if not command.exists():
+        venv.create(environment, with_pip=True)
+        subprocess.run([environment / "bin" / "pip", "install", "--quiet", OLAH], check=True)
+    folder = tmp_path_factory.mktemp("olah")
+    repo = shutil.copytree(ROOT / "model", folder / "mirror" / "models" / REPO)
+    git = ["git", "-C", str(repo), "-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    for arguments in (["init", "-qb", "main"], ["add", "."], ["commit", "-qm", "Model"]):
+        subprocess.run([*git, *arguments], check=True)
+    commit = subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip()
+    port = free_port()
+    (folder / "olah.toml").write_text(
+        f'[basic]\nhost = "127.0.0.1"\nport = {port}\nmirrors-path = ["{folder}/mirror"]\n'
+        "[accessibility]\noffline = true\n"
+    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([command, "-c", "olah.toml"], cwd=folder, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        with suppress(OSError):
+            urllib.request.urlopen(url, timeout=5).close()
+            break
+        time.sleep(0.1)
+    yield Hub(url, commit)
+    process.terminate()
+    process.wait(20)

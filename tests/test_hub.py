@@ -8,9 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-import urllib.request
-import venv
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -21,14 +18,13 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from conftest import EXAMPLES, ROOT, free_port, readme_block
+from conftest import EXAMPLES, ROOT, Hub, free_port, readme_block
 
 from durian import DurianClassifier, hub, open_photo
 from durian.network import INPUT_SIZE
 from durian.photo import to_array
 
 LIMIT = 5.0  # seconds in which the bundled weights must be there
-OLAH = "olah==0.5.4"  # in an environment of its own: it and Gradio disagree on pydantic
 WEIGHTS = hub.BUNDLE / hub.WEIGHTS
 SHA256 = hub.facts()["sha256"]
 
@@ -320,45 +316,6 @@ def test_damaged_facts_are_refused(damage: str, bare: Path, tmp_path: Path):
 
 
 # --- olah, a real Hub ---------------------------------------------------------------------------
-
-
-@dataclass
-class Hub:
-    """A real Hub on loopback with the model's repository."""
-
-    url: str
-    commit: str
-
-
-@pytest.fixture(scope="module")
-def olah(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    environment = Path(__file__).with_name(".venv-olah")
-    command = environment / "bin" / "olah-cli"
-    if not command.exists():
-        venv.create(environment, with_pip=True)
-        subprocess.run([environment / "bin" / "pip", "install", "--quiet", OLAH], check=True)
-    folder = tmp_path_factory.mktemp("olah")
-    repo = shutil.copytree(hub.BUNDLE, folder / "mirror" / "models" / hub.REPO)
-    git = ["git", "-C", str(repo), "-c", "user.name=Test", "-c", "user.email=test@localhost"]
-    for arguments in (["init", "-qb", "main"], ["add", "."], ["commit", "-qm", "Model"]):
-        subprocess.run([*git, *arguments], check=True)
-    commit = subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip()
-    port = free_port()
-    (folder / "olah.toml").write_text(
-        f'[basic]\nhost = "127.0.0.1"\nport = {port}\nmirrors-path = ["{folder}/mirror"]\n'
-        "[accessibility]\noffline = true\n"
-    )
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([command, "-c", "olah.toml"], cwd=folder, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(300):
-        with suppress(OSError):
-            urllib.request.urlopen(url, timeout=5).close()
-            break
-        time.sleep(0.1)
-    yield Hub(url, commit)
-    process.terminate()
-    process.wait(20)
 
 
 @pytest.mark.parametrize("revision", ["branch", "commit"])

@@ -1,0 +1,282 @@
+"""The Space: its card, publishing it by the README's commands, and starting what was published."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from conftest import EXAMPLES, ROOT, App, Hub, free_port, readme_block, running_app
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from huggingface_hub import SpaceCard
+
+from durian import DurianClassifier, hub, open_photo
+
+SPACE = "durian-breeds/which-durian"
+KEYS = """
+    title emoji colorFrom colorTo sdk python_version sdk_version suggested_hardware
+    suggested_storage app_file app_build_command app_port base_path fullWidth header
+    short_description models datasets tags thumbnail pinned hf_oauth hf_oauth_scopes
+    hf_oauth_expiration_minutes hf_oauth_authorized_org disable_embedding
+    startup_duration_timeout custom_headers preload_from_hub license
+"""  # https://huggingface.co/docs/hub/spaces-config-reference
+COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+
+
+@pytest.fixture(scope="module")
+def card() -> dict:
+    """What the README tells Spaces."""
+    return SpaceCard.load(ROOT / "README.md").data.to_dict()
+
+
+def test_card_is_complete_and_valid(card: dict):
+    assert set(card) <= set(KEYS.split())
+    assert {"title", "emoji", "python_version", "tags", "license"} <= set(card)
+    assert card["sdk"] == "gradio"
+    assert (ROOT / card["app_file"]).is_file()
+    assert len(card["short_description"]) <= 60
+    assert {card["colorFrom"], card["colorTo"]} <= COLOURS
+    assert card["suggested_hardware"] == "cpu-basic"
+    assert card["startup_duration_timeout"].endswith("m")
+
+
+def test_card_and_requirements_agree(card: dict):
+    pins = dict(
+        line.split(";")[0].strip().split("==")
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if "==" in line
+    )
+    assert card["sdk_version"] == pins["gradio[mcp]"]
+
+
+def test_card_names_the_model_that_the_code_asks_for(card: dict):
+    assert card["models"] == [hub.REPO]
+    assert card["preload_from_hub"] == [f"{hub.REPO} {hub.WEIGHTS}"]
+
+
+# --- publishing ---------------------------------------------------------------------------------
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """As much of the Hub as takes uploads: what is committed ends in `folder`."""
+
+    protocol_version = "HTTP/1.1"
+    commit = "c0ffee" + "0" * 34
+    folder: Path
+    variables: dict[str, dict[str, str]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        _, _, *place, action = self.path.removesuffix("/main").split("/")
+        if action == "create":
+            asked = json.loads(body)
+            repo = f"{asked['organization']}/{asked['name']}"
+            kind = {"model": "", "space": "spaces/"}[asked["type"]]
+            self.answer({"url": f"http://{self.headers['Host']}/{kind}{repo}", "name": repo})
+        elif action == "preupload":
+            files = [{"path": file["path"]} for file in json.loads(body)["files"]]
+            self.answer(
+                {
+                    "files": [
+                        {**file, "uploadMode": "regular", "shouldIgnore": False} for file in files
+                    ]
+                }
+            )
+        elif action == "commit":
+            for line in body.splitlines():
+                part = json.loads(line)
+                if part["key"] == "file":
+                    path = self.folder.joinpath(*place, part["value"]["path"])
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(base64.b64decode(part["value"]["content"]))
+            url = f"http://{self.headers['Host']}/{'/'.join(place[1:])}/commit/{self.commit}"
+            self.answer({"commitOid": self.commit, "commitUrl": url, "success": True})
+        elif action == "variables":
+            asked = json.loads(body)
+            self.variables.setdefault("/".join(place[1:]), {})[asked["key"]] = asked["value"]
+            self.answer({})
+        else:  # validate-yaml
+            self.answer({"errors": [], "warnings": []})
+
+    def do_GET(self) -> None:
+        if "/info/refs" in self.path:  # git's own, plain protocol
+            self.answer(f"{self.commit}\trefs/heads/main\n")
+        elif self.path.endswith("/HEAD"):
+            self.answer("ref: refs/heads/main\n")
+        else:
+            self.answer({})
+
+    def answer(self, content: dict | str) -> None:
+        data = (content if isinstance(content, str) else json.dumps(content)).encode()
+        self.send_response(200)
+        self.send_header(
+            "Content-Type", "text/plain" if isinstance(content, str) else "application/json"
+        )
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+def run_published(commands: str, url: str) -> None:
+    """Run commands of the README with the `hf` that requirements.txt installs."""
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HF_ENDPOINT": url,
+        "HF_TOKEN": "hf_somebody",
+    }
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands.replace("https://huggingface.co", url)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        check=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Receiver]]:
+    """A Hub after the README's commands for publishing have run against it."""
+    Receiver.folder, Receiver.variables = tmp_path_factory.mktemp("published"), {}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        run_published(readme_block("bash", "hf upload"), url)
+        run_published(readme_block("bash", "hf spaces variables"), url)
+        server.shutdown()
+    return Receiver
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_publishing_sends_the_model_as_it_is(receiver: type[Receiver]):
+    assert files(receiver.folder / "models" / hub.REPO) == files(hub.BUNDLE)
+
+
+def test_publishing_sends_the_space_without_weights_and_litter(receiver: type[Receiver]):
+    sent = files(receiver.folder / "spaces" / SPACE)
+    assert {"README.md", "app.py", "requirements.txt", "durian/hub.py", "model/durian.json"} <= set(
+        sent
+    )
+    assert {f"examples/{path.name}" for path in EXAMPLES} <= set(sent)
+    assert f"model/{hub.WEIGHTS}" not in sent
+    assert not [path for path in sent if path.startswith((".", "tests/")) or path.endswith(".pyc")]
+    assert sum(map(len, sent.values())) < 10e6
+
+
+def test_pinning_sets_the_models_commit(receiver: type[Receiver]):
+    assert receiver.variables == {SPACE: {"DURIAN_MODEL_REVISION": receiver.commit}}
+
+
+# --- running ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def space(receiver: type[Receiver]) -> Path:
+    """What a Space checks out."""
+    return receiver.folder / "spaces" / SPACE
+
+
+@contextmanager
+def running_space(space: Path, scratch: Path, **environment: str) -> Iterator[App]:
+    """Start the published app as Spaces does."""
+    owner, name = SPACE.split("/")
+    spaces = {
+        "SYSTEM": "spaces",
+        "SPACE_ID": SPACE,
+        "SPACE_AUTHOR_NAME": owner,
+        "SPACE_REPO_NAME": name,
+        "SPACE_TITLE": "Which durian is this?",
+        "SPACE_HOST": f"{owner}-{name}.hf.space",
+        "GRADIO_CACHE_EXAMPLES": "true",
+        "GRADIO_CACHE_MODE": "eager",
+        "GRADIO_THEME": "huggingface",
+        "HF_HUB_OFFLINE": "0",
+        "HF_HOME": str(scratch / "huggingface"),
+        "HF_TOKEN": "hf_expired",
+    }
+    with running_app(scratch / "log", space, **spaces | environment) as app:
+        yield app
+
+
+def stumbled(log: str) -> bool:
+    """Tell of tracebacks, but for Gradio's own about a package that only Spaces has installed."""
+    return log.count("Traceback") > log.count("`spaces` package is required")
+
+
+def ask(app: App, photo: Path) -> str:
+    client = Client(app.url, verbose=False)
+    return client.predict(handle_file(photo), api_name="/predict")["label"]
+
+
+@pytest.fixture(scope="module")
+def expected(classifier: DurianClassifier) -> dict[Path, str]:
+    """The library's own answer to each example."""
+    answers = classifier.predict_batch([open_photo(path) for path in EXAMPLES])
+    return {
+        path: max(answer, key=answer.get) for path, answer in zip(EXAMPLES, answers, strict=True)
+    }
+
+
+def test_space_starts_with_the_hub_up(
+    space: Path, olah: Hub, expected: dict[Path, str], tmp_path: Path
+):
+    with running_space(space, tmp_path, HF_ENDPOINT=olah.url) as app:
+        assert {path: ask(app, path) for path in expected} == expected
+        log = app.log.read_text()
+    assert log.count("Weights from") == 1 and f"Weights from the Hub ({hub.REPO}" in log
+    assert not stumbled(log)
+
+
+def test_space_starts_with_the_hub_down_after_a_build(
+    space: Path, olah: Hub, card: dict, expected: dict[Path, str], tmp_path: Path
+):
+    home = {"HF_HOME": str(tmp_path / "huggingface")}
+    for line in card["preload_from_hub"]:  # as the build does
+        command = [Path(sys.executable).with_name("hf"), "download", *line.split()]
+        environment = os.environ | home | {"HF_ENDPOINT": olah.url}
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    closed = f"http://127.0.0.1:{free_port()}"
+    with running_space(space, tmp_path, HF_ENDPOINT=closed) as app:
+        photo, label = next(iter(expected.items()))
+        assert ask(app, photo) == label
+        assert "Weights from the Hub" in app.log.read_text()
+
+
+@pytest.mark.parametrize("hub_is", ["down", "without the repo"])
+def test_space_starts_and_says_that_it_has_no_model(
+    hub_is: str, space: Path, olah: Hub, tmp_path: Path
+):
+    environment = {
+        "down": {"HF_ENDPOINT": f"http://127.0.0.1:{free_port()}"},
+        "without the repo": {"HF_ENDPOINT": olah.url, "DURIAN_MODEL_REPO": f"{hub.REPO}-gone"},
+    }[hub_is]
+    with running_space(space, tmp_path, **environment) as app:
+        with pytest.raises(AppError, match="could not be loaded"):
+            ask(app, EXAMPLES[0])
+        assert not stumbled(app.log.read_text())
+
+
+def test_agents_find_the_tool_under_the_spaces_name(space: Path, tmp_path: Path):
+    with (
+        running_space(space, tmp_path, HF_HUB_OFFLINE="1") as app,
+        urllib.request.urlopen(f"{app.url}/gradio_api/mcp/schema") as answer,
+    ):
+        names = [tool["name"] for tool in json.load(answer)]
+    assert "which_durian_predict" in names
