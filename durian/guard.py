@@ -29,6 +29,7 @@ SWEEP_EVERY = 5 * 60  # seconds
 LINK_PATIENCE = 8.0  # seconds that a link gets to deliver its photo
 MAX_REDIRECTS = 5
 NOT_UNDERSTOOD = "Something is wrong with this request, so please send it again."
+BUSY = "Too many people are asking just now, so please try again in a moment."
 NOT_FETCHED = "This link does not lead to a photo we can fetch, so please send the photo itself."
 
 # Gradio would take in videos here, write its state to disk, print what it is asked for, and fetch.
@@ -49,7 +50,7 @@ class Guard:
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer it: 404 what is shut, 413 too much, 400 nonsense."""
+        """Pass the request on, or answer: 404 shut, 413 too much, 503 busy, 400 nonsense."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -59,7 +60,7 @@ class Guard:
             return
         most = MAX_UPLOAD if path == "/gradio_api/upload" else MAX_BODY
         promised = int(dict(scope["headers"]).get(b"content-length", 0))
-        arrived, answered = 0, False
+        arrived, answered, busy = 0, False, False
 
         async def bounded() -> Message:
             nonlocal arrived
@@ -72,9 +73,16 @@ class Guard:
             return message
 
         async def noted(message: Message) -> None:
-            nonlocal answered
+            nonlocal answered, busy
+            if busy:
+                return
             answered = True
-            await send(message)
+            if busy := message.get("status") == 503:  # Gradio counts its queue instead
+                await JSONResponse({"detail": BUSY}, 503, {"Retry-After": "5"})(
+                    scope, receive, send
+                )
+            else:
+                await send(message)
 
         try:
             await self._app(scope, bounded, noted)

@@ -104,10 +104,12 @@ def test_no_photo_outlives_its_time(tmp_path: Path) -> None:
         assert uploaded.read_bytes() == GOOD
         assert api.predict({"path": str(uploaded), "meta": FILE})
         with socket.create_connection(("127.0.0.1", int(app.url.rsplit(":", 1)[1]))) as phone:
+            part = (
+                '--b\r\nContent-Disposition: form-data; name="files"; filename="half.jpg"\r\n\r\n'
+            )
             phone.sendall(  # and then the signal is lost
                 f"POST {PREFIX}/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n"
-                "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
-                '--b\r\nContent-Disposition: form-data; name="files"; filename="half.jpg"\r\n\r\n'.encode()
+                f"Content-Type: multipart/form-data; boundary=b\r\n\r\n{part}".encode()
                 + GOOD
             )
             assert until(lambda: files(uploads) - samples - {uploaded})
