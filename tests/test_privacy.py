@@ -9,7 +9,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,12 @@ from durian.hub import WEIGHTS
 GOOD = corpus.save(corpus.picture(), "JPEG")
 SECRET = "the-secret-of-this-machine"
 OURS = {*corpus.SENTENCES, guard.NOT_FETCHED}
+
+
+def in_a_loop(coroutine: Coroutine) -> object:
+    """Run a coroutine in a thread of its own: Playwright keeps a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture(scope="module")
@@ -382,7 +389,7 @@ def public(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 def fetched(listener: Listener) -> bytes:
     """Return what following a link to the listener under its public name gives."""
-    return asyncio.run(guard.fetch(f"http://photos.example:{listener.port}/photo.jpg"))
+    return in_a_loop(guard.fetch(f"http://photos.example:{listener.port}/photo.jpg"))
 
 
 @pytest.mark.usefixtures("public")
