@@ -1,0 +1,90 @@
+"""The page inside somebody's blog: the README's snippets, in a real browser, from another port."""
+
+import functools
+import re
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from conftest import EXAMPLES, ROOT, App, readme_block
+from gradio import __version__
+
+from durian.breeds import BREEDS
+
+SPACE = "https://durian-breeds-which-durian.hf.space"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture
+def blog(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """An empty blog on a port of its own: its address and its folder."""
+    handler = functools.partial(Quiet, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", tmp_path
+        server.shutdown()
+
+
+def documented_heights() -> tuple[int, int]:
+    """Return the iframe's height in a wide column, and in one as narrow as a phone."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    wide = re.search(r"height: (\d+)px", readme_block("html", "<iframe"))[1]
+    return int(wide), int(re.search(r"On a phone it needs (\d+)px", readme)[1])
+
+
+@pytest.mark.parametrize(
+    ("width", "narrow", "theme"),
+    [(1280, False, "light"), (768, False, "dark"), (360, True, "dark")],
+)
+def test_photo_is_answered_inside_an_iframe(
+    width: int, narrow: bool, theme: str, blog: tuple[str, Path], app: App, browser
+):
+    url, folder = blog
+    wide_height, phone_height = documented_heights()
+    snippet = readme_block("html", "<iframe").replace(SPACE, f"{app.url}/?__theme={theme}")
+    if narrow:
+        snippet = snippet.replace(f"{wide_height}px", f"{phone_height}px")
+    assert 'allow="camera"' in snippet
+    (folder / "index.html").write_text(f"<!doctype html><h1>My blog</h1>{snippet}")
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    try:
+        page.goto(url)
+        frame = page.frame_locator("iframe")
+        upload = frame.locator("input[type=file]").first
+        upload.wait_for(state="attached", timeout=60_000)
+        photo = EXAMPLES[0]
+        upload.set_input_files(photo)
+        breed = BREEDS[photo.stem.rsplit("-", 1)[0]]["label"]
+        frame.locator("#answer").get_by_text(breed).first.wait_for(timeout=120_000)
+        inside = page.frames[1]
+        inside.wait_for_function(  # the height settles: the same twice, half a second apart
+            """async () => {
+                const height = () => document.documentElement.scrollHeight
+                const before = height()
+                await new Promise((done) => setTimeout(done, 500))
+                return height() === before
+            }"""
+        )
+        assert inside.evaluate(
+            """() => {
+                const it = document.documentElement
+                return it.scrollHeight <= it.clientHeight && it.scrollWidth <= it.clientWidth
+            }"""
+        ), inside.evaluate("document.documentElement.scrollHeight")
+        dark = inside.evaluate("document.body.classList.contains('dark')")
+        assert dark == (theme == "dark")
+    finally:
+        page.close()
+
+
+def test_web_component_is_the_pinned_versions():
+    snippet = readme_block("html", "<gradio-app")
+    assert f"amazonaws.com/{__version__}/gradio.js" in snippet
+    assert f"gradio[mcp]=={__version__}" in (ROOT / "requirements.txt").read_text()
+    assert f'<gradio-app src="{SPACE}">' in snippet
