@@ -164,4 +164,4 @@ def give_back_memory() -> None:
     By default it keeps blocks of up to 32 MiB for later: 700 MB after two photos of 49 megapixels.
     """
     with suppress(AttributeError, OSError, TypeError):  # other systems have no such setting
-        ctypes.CDLL(None).mallopt(-3, 8 * 2**20)  # M_MMAP_THRESHOLD
+        ctypes.CDLL(None).mallopt(-3, 2**20)  # M_MMAP_THRESHOLD

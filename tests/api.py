@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import httpx
@@ -52,6 +53,12 @@ class Api:
 
 
 def memory(process_id: int) -> int:
-    """Return the megabytes of memory that a process occupies; 0 where Linux does not tell."""
-    status = Path(f"/proc/{process_id}/statm")
-    return int(status.read_text().split()[1]) * 4096 // 2**20 if status.exists() else 0
+    """Return the megabytes that a process holds itself; 0 where Linux does not tell.
+
+    Not counted is what it maps from files: the kernel takes that back and brings it in at will.
+    """
+    counts = Path(f"/proc/{process_id}/statm")
+    if not counts.exists():
+        return 0
+    _, resident, shared, *_ = map(int, counts.read_text().split())
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE") // 2**20
