@@ -5,8 +5,9 @@ import json
 import logging
 import os
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Thread
 
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
@@ -46,7 +47,7 @@ THEME = gr.themes.Base(
     color_accent="#5f7a1d",
     block_label_background_fill="*block_background_fill",
     block_label_text_color="*body_text_color_subdued",
-    stat_background_fill="#8aa83a",
+    stat_background_fill="#6f8f22",
     stat_background_fill_dark="#8aa83a",
     loader_color="#5f7a1d",
     loader_color_dark="#a9c656",
@@ -62,8 +63,7 @@ PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
 logging.getLogger("durian").setLevel(logging.INFO)
 
-# The model loads beside the server, so that the page opens at once.
-classifier = ThreadPoolExecutor(1, "load").submit(DurianClassifier.load)
+classifier: Future[DurianClassifier] = Future()
 
 
 class Photo(gr.Image):
@@ -134,6 +134,14 @@ def explain(image: Image.Image, request: gr.Request) -> Image.Image:
     return overlay(image, loaded(request).explain(image))
 
 
+def load() -> None:
+    """Load the classifier, for all who wait for it."""
+    try:
+        classifier.set_result(DurianClassifier.load())
+    except Exception as error:
+        classifier.set_exception(error)
+
+
 def loaded(request: gr.Request) -> DurianClassifier:
     """Return the classifier, as soon as it is there."""
     if not classifier.done():
@@ -163,6 +171,7 @@ WORDS = {  # by label, for answers that are not sure and for those that are
     ]
     for slug in CLASSES
 }
+REFUSE = f"() => durian.refuse({json.dumps(str(i18n('No answer yet')))})"
 SAY = f"(answer) => durian.say(answer, {THRESHOLD}, {json.dumps(WORDS)}, {json.dumps(NOTHING)})"
 
 with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enabled=False) as demo:
@@ -206,16 +215,29 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
     breeds = gr.HTML(NOTHING[1], elem_id="breeds")
 
     asked = photo.upload(
-        predict, photo, answer, api_name="predict", concurrency_limit=8, trigger_mode="always_last"
+        predict,
+        photo,
+        answer,
+        api_name="predict",
+        concurrency_limit=8,
+        trigger_mode="always_last",
+        show_progress_on=verdict,
     )
     chosen = samples.click(None, samples, photo, js="durian.choose", cancels=asked)
     tried = chosen.success(
-        predict, photo, answer, api_visibility="private", trigger_mode="always_last"
+        predict,
+        photo,
+        answer,
+        api_visibility="private",
+        trigger_mode="always_last",
+        show_progress_on=verdict,
     )
     photo.upload(None, cancels=tried)
     photo.clear(None, None, answer, js="durian.clear", cancels=[asked, tried])
     photo.change(None, None, [why, places], js="durian.forget")
-    answer.change(None, answer, [verdict, breeds], js=SAY)
+    answer.change(None, answer, [verdict, breeds, answer], js=SAY)
+    for call in (asked, tried):
+        call.failure(None, None, verdict, js=REFUSE)
     why.expand(explain, photo, places, api_name="explain", concurrency_limit=2)
 
 demo.queue(max_size=64, api_open=False)
@@ -244,4 +266,8 @@ if __name__ == "__main__":
         css_paths=PAGE.with_suffix(".css"),
         head=f"<script>{PAGE.with_suffix('.js').read_text(encoding='utf-8')}</script>",
         mcp_server=True,
+        prevent_thread_lock=True,
     )
+    # After the server, which TensorFlow's import would hold up, so that the page opens at once.
+    Thread(target=load, name="load", daemon=True).start()
+    demo.block_thread()

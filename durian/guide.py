@@ -4,6 +4,7 @@ from html import escape
 
 from .breeds import BREEDS, CLASSES, NONE
 from .hub import REPO
+from .photo import NOT_A_PHOTO
 from .words import LANGUAGES, SENTENCES, name, say
 
 TITLE = "Which durian is this?"
@@ -15,8 +16,8 @@ CARD = f"https://huggingface.co/{REPO}"  # the model card
 def translations() -> dict[str, dict[str, str]]:
     """Return all that the page may say, by language and key.
 
-    A plain sentence's key is its English wording; the other keys are the functions below with
-    their first argument.
+    A plain sentence's key is its English wording, a breed's its label and a sample's the name of
+    its file; the other keys are the functions below with their first argument.
     """
     return {
         language: {
@@ -24,8 +25,15 @@ def translations() -> dict[str, dict[str, str]]:
             "about": about(language),
             "empty": empty(language),
             "breeds": breeds(language),
+            "not a photo": say(NOT_A_PHOTO, language),
             **{f"sure {slug}": sure(slug, language) for slug in CLASSES},
             **{f"unsure {slug}": unsure(slug, language) for slug in CLASSES},
+            **{BREEDS[slug]["label"]: name(slug, language) for slug in CLASSES},
+            **{
+                f"{slug}-{state}": f"{name(slug, language)}, {say(state, language)}"
+                for slug in CLASSES
+                for state in ("whole", "opened")
+            },
         }
         for language in LANGUAGES
     }
@@ -49,9 +57,10 @@ def empty(language: str) -> str:
 
 
 def sure(slug: str, language: str) -> str:
-    """Return a confident answer in words; for no known breed, what to try."""
+    """Return a confident answer in words and how to check it; for no known breed, what to try."""
     if slug != NONE:
-        return _verdict("sure", name(slug, language), _other_names(slug, language))
+        tell = BREEDS[slug]["facts"]["tell"][language]
+        return _verdict("sure", name(slug, language), _other_names(slug, language), tell)
     advice = (
         "Perhaps another breed, or no durian at all. Try the opened fruit, closer, in daylight."
     )
@@ -78,8 +87,9 @@ def breeds(language: str) -> str:
     )
 
 
-def _verdict(kind: str, headline: str, advice: str) -> str:
-    return f'<div class="{kind}"><h2>{escape(headline)}</h2><p>{escape(advice)}</p></div>'
+def _verdict(kind: str, headline: str, *lines: str) -> str:
+    text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    return f'<div class="{kind}"><h2>{escape(headline)}</h2>{text}</div>'
 
 
 def _card(slug: str, language: str) -> str:
@@ -98,4 +108,5 @@ def _card(slug: str, language: str) -> str:
 def _other_names(slug: str, language: str) -> str:
     breed = BREEDS[slug]
     names = [breed["names"][other] for other in LANGUAGES[:3]] + [breed["also"], breed["code"]]
-    return " · ".join(dict.fromkeys(other for other in names if other != name(slug, language)))
+    others = dict.fromkeys(other for other in names if other != name(slug, language))
+    return "\N{NO-BREAK SPACE}· ".join(others)  # no line begins with a dot

@@ -1,5 +1,9 @@
 // What the page does by itself, without asking the server.
 
+// What the visitor's language has for an English text, or for a key of `guide.translations`.
+const spoken = (text) =>
+  window.gradio_config?.i18n_translations?.[document.documentElement.lang]?.[text] ?? text
+
 window.durian = {
   // A sample that is clicked becomes the photo: the browser has it already.
   choose(index) {
@@ -7,11 +11,14 @@ window.durian = {
     return { url, path: decodeURI(url.split("file=")[1]), meta: { _type: "gradio.FileData" } }
   },
 
-  // An answer in words, and the guide with the named breed first; `words` has both by label, for
-  // answers that are not sure and for those that are.
+  // An answer in words, the guide with the named breed first, and the bars in the visitor's
+  // language; `words` has the former two by label, for answers that are not sure and that are.
   say(answer, threshold, words, nothing) {
     const sure = answer?.confidences?.[0].confidence >= threshold
-    return words[answer?.label]?.[Number(sure)] ?? nothing
+    const rows = answer?.confidences?.map((row) => ({ ...row, label: spoken(row.label) }))
+    const same = rows?.every((row, index) => row.label === answer.confidences[index].label) ?? true
+    const bars = same ? { __type__: "update" } : { ...answer, confidences: rows }
+    return [...(words[answer?.label]?.[Number(sure)] ?? nothing), bars]
   },
 
   // Without a photo there is no answer.
@@ -19,15 +26,55 @@ window.durian = {
     return {}
   },
 
-  // Where the network looked in the last photo is not to be taken for the next one's.
+  // Where the network looked in the last photo is not to be taken for the next one's, nor what was
+  // said of it.
   forget() {
+    for (const close of document.querySelectorAll(".toast-close")) close.click()
     return [{ __type__: "update", open: false }, null]
+  },
+
+  // Why there is no answer is said where it would be, rather than in a notice that goes.
+  async refuse(headline) {
+    let notice
+    while (!(notice = document.querySelector(".toast-body.error"))) {
+      await new Promise(requestAnimationFrame)
+    }
+    const reason = notice.querySelector(".toast-message-text").innerHTML
+    notice.querySelector(".toast-close").click()
+    return `<div class="doubt"><h2>${headline}</h2><p>${reason}</p></div>`
   },
 }
 
-// Gradio gives samples no name that could be read out; their files have one.
+// Stands for a photo that the browser cannot show, HEIC for one.
+const UNSEEN =
+  "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='-96 -72 192 144' fill='none'" +
+  " stroke='gray' stroke-width='2'><rect x='-20' y='-16' width='40' height='32' rx='4'/>" +
+  "<circle cx='-9' cy='-6' r='4'/><path d='m-20 12 13-12 8 7 9-9 10 9'/></svg>"
+document.addEventListener(
+  "error",
+  ({ target }) => {
+    if (target.matches?.("#photo img") && target.src !== UNSEEN) target.src = UNSEEN
+  },
+  true,
+)
+
+// Gradio gives samples no name that could be read out, makes buttons of bars that do nothing, and
+// says some things in English only.
 new MutationObserver(() => {
   for (const sample of document.querySelectorAll("#samples img")) {
-    sample.alt = sample.src.split(/[/.]/).at(-2).replaceAll("-", " ")
+    sample.alt = spoken(sample.src.split(/[/.]/).at(-2))
+  }
+  for (const bar of document.querySelectorAll("#answer button")) bar.tabIndex = -1
+  for (const element of document.querySelectorAll("[aria-label], [alt], [title]")) {
+    for (const { name, value } of [...element.attributes]) {
+      if (spoken(value) !== value) element.setAttribute(name, spoken(value))
+    }
+  }
+  for (const element of document.querySelectorAll("#photo .wrap p, footer, .toast-message-text")) {
+    const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT)
+    while (texts.nextNode()) {
+      const text = texts.currentNode.data.trim().replace(/^Invalid file type.*/, "not a photo")
+      if (spoken(text) !== text) texts.currentNode.data = spoken(text)
+    }
   }
 }).observe(document.documentElement, { childList: true, subtree: true })

@@ -38,7 +38,7 @@ def bring_about(state: str, page: Page, photos: dict[str, Path]) -> None:
         page.evaluate("window.scrollTo(0, 0)")
         upload(page, photos[state])
         page.locator(
-            ".toast-body" if state == "erring" else "#answer .confidence-set"
+            "#verdict .doubt" if state == "erring" else "#answer .confidence-set"
         ).first.wait_for()
     page.wait_for_timeout(700)  # what moves comes to rest
 

@@ -14,10 +14,12 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from durian import guide, hub
-from durian.breeds import BREEDS, LABELS
+from durian.breeds import BREEDS, CLASSES, LABELS
+from durian.photo import NOT_A_PHOTO
 from durian.words import name, say
 
 PHONE = {"width": 360, "height": 740}
+SMALL_PHONE = {"width": 360, "height": 640}
 LOCALES = {"en": "en-SG", "zh": "zh-SG", "ms": "ms-MY", "th": "th-TH"}
 PATIENCE = 90_000  # milliseconds: on a busy machine the model takes a while to load
 expect.set_options(timeout=PATIENCE)
@@ -65,8 +67,22 @@ def label(path: Path) -> str:
 
 
 def shown(sample: Locator) -> str:
-    """Return the label of the breed that a sample is said to show."""
-    return BREEDS["-".join(sample.get_attribute("alt").split()[:-1])]["label"]
+    """Return the label of the breed that a sample is said to show, to those who do not see it."""
+    breed, state = sample.get_attribute("alt").split(", ")
+    assert state in ("opened", "whole") and breed in LABELS
+    return breed
+
+
+def refused(page: Page, sentence: str) -> None:
+    """Wait for a sentence where the answer would be."""
+    expect(page.locator("#verdict .doubt p")).to_have_text(sentence)
+
+
+def wrong_file(folder: Path, suffix: str) -> Path:
+    """Return a file that is no photo, whatever its name."""
+    path = folder / f"durian{suffix}"
+    path.write_text("no photo")
+    return path
 
 
 def unsure_photo(url: str) -> Image.Image:
@@ -132,7 +148,9 @@ def test_samples_can_be_clicked_while_the_model_loads_and_the_last_one_counts(
     with running_app(tmp_path / "app.log") as fresh, opened(browser, fresh.url) as page:
         samples = page.locator("#samples img")
         samples.nth(0).click()
-        expect(page.locator("#answer .progress-text")).to_be_visible(timeout=1000)
+        expect(page.locator("#verdict [data-testid=status-tracker] svg")).to_be_visible(
+            timeout=1000
+        )
         samples.nth(3).click()
         samples.nth(1).click()
         answered(page)
@@ -192,13 +210,28 @@ def test_the_guide_puts_the_named_breed_first(page: Page):
 def test_a_bad_file_is_refused_in_a_sentence_and_the_next_photo_is_answered(
     page: Page, tmp_path: Path
 ):
-    text = tmp_path / "durian.jpg"
-    text.write_text("no photo")
-    upload(page, text)
-    expect(page.locator(".toast-body")).to_contain_text("please send a JPEG")
+    upload(page, wrong_file(tmp_path, ".jpg"))
+    refused(page, NOT_A_PHOTO)
+    expect(page.locator(".toast-body")).to_have_count(0)  # nothing lies over the page
     page.get_by_label("Remove Image").click()
+    expect(page.locator("#verdict .empty")).to_be_visible()
     upload(page, EXAMPLES[0])
     answered(page)
+
+
+def test_a_file_that_gradio_itself_turns_away_is_refused_in_our_words(page: Page, tmp_path: Path):
+    upload(page, wrong_file(tmp_path, ".pdf"))
+    expect(page.locator(".toast-message-text")).to_have_text(NOT_A_PHOTO)
+    page.locator("#samples img").first.click()
+    expect(page.locator(".toast-body")).to_have_count(0)
+    answered(page)
+
+
+def test_a_photo_that_the_browser_cannot_show_is_answered(page: Page, tmp_path: Path):
+    Image.open(EXAMPLES[0]).save(tmp_path / "durian.heic")  # durian.photo has taught Pillow that
+    upload(page, tmp_path / "durian.heic")
+    expect(page.locator("#verdict h2")).to_have_text(label(EXAMPLES[0]))
+    page.wait_for_function("document.querySelector('#photo img').naturalWidth > 0")  # none broken
 
 
 # Whom it is for
@@ -209,8 +242,6 @@ def test_the_page_speaks_the_browsers_language(
     browser: Browser, app: App, tmp_path: Path, language: str, locale: str
 ):
     slug = EXAMPLES[0].stem.rpartition("-")[0]
-    text = tmp_path / "durian.jpg"
-    text.write_text("no photo")
     with opened(browser, app.url, locale=locale) as page:
         expect(page.locator("h1")).to_have_text(say(guide.TITLE, language))
         expect(page.locator("html")).to_have_attribute("lang", language)
@@ -218,11 +249,38 @@ def test_the_page_speaks_the_browsers_language(
             expect(page.locator("body")).to_contain_text(say(sentence, language))
         upload(page, EXAMPLES[0])
         expect(page.locator("#verdict h2")).to_have_text(name(slug, language))
-        expect(page.locator("#answer")).to_contain_text(BREEDS[slug]["label"])  # as in the API
-        page.locator("#photo .icon-button-wrapper button").first.click()
-        upload(page, text)
-        refusal = "This is not a photo we can open, so please send a JPEG, PNG, WebP or HEIC file."
-        expect(page.locator(".toast-body")).to_contain_text(say(refusal, language))
+        bars = page.locator("#answer .confidence-set dt")
+        names = {name(slug, language) for slug in CLASSES}
+        page.wait_for_function(
+            "names => [...document.querySelectorAll('#answer dt')]"
+            ".every(bar => names.includes(bar.textContent))",
+            arg=list(names),
+        )
+        assert bars.first.inner_text() == name(slug, language)
+        expect(page.locator("#photo img")).to_have_attribute("alt", say("Your photo", language))
+        page.get_by_label(say("Remove Image", language)).click()
+        upload(page, wrong_file(tmp_path, ".jpg"))
+        refused(page, say(NOT_A_PHOTO, language))
+        upload(page, wrong_file(tmp_path, ".pdf"))
+        expect(page.locator(".toast-message-text")).to_have_text(say(NOT_A_PHOTO, language))
+
+
+@pytest.mark.parametrize(("language", "locale"), LOCALES.items())
+def test_every_answer_fits_the_place_that_is_kept_for_it(
+    browser: Browser, app: App, language: str, locale: str
+):
+    words = guide.translations()[language]
+    answers = [html for key, html in words.items() if key.startswith(("empty", "sure", "unsure"))]
+    with opened(browser, app.url, locale=locale) as page:
+        heights = page.evaluate(
+            """answers => answers.map(answer => {
+                document.querySelector("#verdict .prose").innerHTML = answer
+                return document.querySelector("#verdict").offsetHeight
+            })""",
+            answers,
+        )
+    assert len(heights) == 11
+    assert len(set(heights)) == 1, heights
 
 
 def test_a_language_that_nobody_translated_gets_english(browser: Browser, app: App):
@@ -241,15 +299,28 @@ def test_it_is_dark_at_night(browser: Browser, app: App):
         assert page.evaluate(brightness) > 220
 
 
-def test_photo_samples_and_answer_fit_on_a_small_phone(page: Page):
-    page.locator("#samples img").first.click()
-    answered(page)
-    last = page.locator("#answer .confidence-set").last.bounding_box()
-    assert last["y"] + last["height"] <= PHONE["height"]
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+@pytest.mark.parametrize("locale", LOCALES.values())
+@pytest.mark.parametrize(
+    ("phone", "lowest"), [(PHONE, "#answer .confidence-set"), (SMALL_PHONE, "#verdict")]
+)
+def test_photo_samples_and_answer_are_seen_without_scrolling(
+    browser: Browser, app: App, phone: dict[str, int], lowest: str, locale: str
+):
+    with opened(browser, app.url, viewport=phone, locale=locale) as page:
+        for sample in page.locator("#samples img").all():
+            box = sample.bounding_box()
+            assert box["y"] + box["height"] <= phone["height"]
+        page.locator("#samples img").first.click()
+        answered(page)
+        last = page.locator(lowest).last.bounding_box()
+        assert last["y"] + last["height"] <= phone["height"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= phone["width"]
 
 
-def test_what_is_tapped_is_large_enough_for_a_thumb(page: Page):
+def test_what_is_tapped_is_large_enough_for_a_thumb(page: Page, tmp_path: Path):
+    upload(page, wrong_file(tmp_path, ".pdf"))
+    close = page.locator(".toast-close").bounding_box()
+    assert min(close["width"], close["height"]) >= TAP
     upload(page, EXAMPLES[0])
     answered(page)
     targets = page.locator("#photo button, #samples button, #why > button, #breeds summary")
@@ -284,10 +355,17 @@ def test_all_can_be_done_with_a_keyboard(page: Page):
                 return
         raise AssertionError(f"the Tab key does not lead to {selector}")
 
-    tab_to("#samples button")
-    page.keyboard.press("Enter")
+    tab_to("#about a")
+    tab_to("#photo button")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(EXAMPLES[0])
     answered(page)
-    tab_to("#why button")
+    expect(page.locator("#verdict h2")).to_have_text(label(EXAMPLES[0]))
+    tab_to("#samples button:nth-of-type(3)")
+    page.keyboard.press("Enter")
+    expect(page.locator("#verdict h2")).to_have_text(shown(page.locator("#samples img").nth(2)))
+    tab_to("#why button")  # past the bars, on which there is nothing to do
     page.keyboard.press("Enter")
     expect(page.locator("#why img")).to_be_visible()
     tab_to("#breeds .cards")
@@ -312,7 +390,9 @@ def test_nothing_moves_when_the_answer_arrives(browser: Browser, app: App, width
 
 
 @pytest.mark.parametrize("light", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Browser, app: App, node: Path, light: str):
+def test_axe_finds_nothing_serious(
+    browser: Browser, app: App, node: Path, tmp_path: Path, light: str
+):
     axe = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
     with opened(browser, app.url, color_scheme=light) as page:
         page.add_script_tag(path=axe)
@@ -322,6 +402,13 @@ def test_axe_finds_nothing_serious(browser: Browser, app: App, node: Path, light
         page.get_by_role("button", name="See why").click()
         page.locator("#why img").wait_for()
         page.wait_for_timeout(500)  # what fades in has done so
+        found += page.evaluate("axe.run()")["violations"]
+        page.get_by_label("Remove Image").click()
+        upload(page, wrong_file(tmp_path, ".jpg"))
+        refused(page, NOT_A_PHOTO)
+        upload(page, wrong_file(tmp_path, ".pdf"))
+        page.locator(".toast-message-text").wait_for()
+        page.wait_for_timeout(500)
         found += page.evaluate("axe.run()")["violations"]
     ours = [
         (violation["id"], element["html"], element.get("failureSummary"))
