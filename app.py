@@ -25,6 +25,8 @@ from durian.words import preferred, say
 # A folder of its own, so that sweeping it takes nothing from other Gradio apps.
 os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "durian")))
 UPLOADS = Path(os.environ["GRADIO_TEMP_DIR"]).resolve()
+# Nothing is trained in this process, so oneDNN need not arrange the weights anew for each photo.
+os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
 
 THEME = gr.themes.Base(
     primary_hue=gr.themes.colors.lime,

@@ -1,19 +1,16 @@
 """Weights and photographs in, confidences out.
 
-The Keras graph is frozen to constants once, so that TensorFlow's graph optimiser can fold the
-batch norms into the convolutions; one worker thread runs it, taking together what waits together.
+The batch norms are worked into the convolutions once; one worker thread runs the network, taking
+together what waits together.
 """
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import os
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +34,7 @@ class DurianClassifier:
 
     def __init__(self, model: keras.Model) -> None:
         self._input_size = model.input_shape[1]
-        self._network = _freeze(model)
+        self._network = _compiled(model)
         self._waiting: queue.SimpleQueue[tuple[np.ndarray, Future[Answer]]] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="network", daemon=True).start()
 
@@ -46,6 +43,8 @@ class DurianClassifier:
         """Return the project's classifier, its weights from the Hub or from `model/`.
 
         Raises hub.WeightsError, one sentence that says what to do, when there are no weights.
+        A program that trains nothing itself gets answers faster with the environment variable
+        TF_ONEDNN_ASSUME_FROZEN_WEIGHTS=1, which app.py sets.
         """
         weights = hub.weights_path()
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -54,11 +53,7 @@ class DurianClassifier:
         model = network.build()
         model.load_weights(weights)
         classifier = cls(model)
-        del model  # its weights are in the frozen graph now
-        gc.collect()
         classifier.predict(Image.new("RGB", (1, 1)))  # warm up
-        with suppress(AttributeError, OSError, TypeError):  # only glibc has it
-            ctypes.CDLL(None).malloc_trim(0)  # hand back what freezing and optimising took
         return classifier
 
     def predict(self, image: Image.Image) -> dict[str, float]:
@@ -107,44 +102,49 @@ class DurianClassifier:
                     answer.set_result(row)
 
 
-def _freeze(model: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
-    """Return `model`, and its class maps, as a function of uint8 photographs.
+def _compiled(model: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """Return `model`, and its class maps, as a function of uint8 photographs; `model` goes into it.
 
-    Its weights are constants of a TensorFlow session, which, unlike a `tf.function`, does not keep
-    a copy of them for every stage from the graph to its kernels.
+    The weights stay variables: as constants of a graph, TensorFlow keeps five copies of them.
     """
     import tensorflow as tf
 
     from .network import with_maps
 
     model = with_maps(model)
-    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
-    traced = tf.function(
-        lambda photos: model(photos, training=False), input_signature=[signature]
+    _fold_norms(model)
+    photos = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
+    function = tf.function(
+        lambda photos: model(photos, training=False), input_signature=[photos]
     ).get_concrete_function()
+    return lambda photos: [answer.numpy() for answer in function(tf.constant(photos))]
 
-    variables = {id(variable.handle): variable for variable in traced.graph.variables}
-    values = {}  # of the weights, by the names of the tensors to replace
-    for source, inside in traced.graph.captures:
-        if (variable := variables.get(id(source))) is not None:
-            values |= {read.outputs[0].name: variable.numpy() for read in inside.consumers()}
+
+def _fold_norms(model: keras.Model) -> None:
+    """Work each batch norm into the kernel of the convolution before it, which feeds it alone.
+
+    What is left of a norm is one sum, which TensorFlow computes together with the convolution.
+    """
+    from keras import layers, ops
+
+    convolutions = {
+        id(layer.output): layer
+        for layer in _layers(model)
+        if isinstance(layer, layers.Conv2D | layers.SeparableConv2D) and not layer.use_bias
+    }
+    for norm in _layers(model):
+        if isinstance(norm, layers.BatchNormalization) and id(norm.input) in convolutions:
+            kernel = convolutions.pop(id(norm.input)).weights[-1]  # of two, the pointwise one
+            scale = norm.gamma / ops.sqrt(norm.moving_variance + norm.epsilon)
+            kernel.assign(kernel * scale)
+            shift = norm.beta - norm.moving_mean * scale
+            norm.call = lambda inputs, shift=shift, **_: inputs + shift
+
+
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """Yield the layers of a model and of the models in it."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _layers(layer)
         else:
-            values[inside.name] = source.numpy()
-    definition = traced.graph.as_graph_def()
-    for node in definition.node:  # answers need not wait for the reading of variables
-        node.input[:] = [name for name in node.input if not name.startswith("^")]
-
-    with tf.Graph().as_default() as graph:
-        answers = tf.import_graph_def(
-            definition,
-            {name: tf.constant(value) for name, value in values.items()},
-            [output.name for output in traced.outputs],
-            name="",
-        )
-    settings = tf.compat.v1.ConfigProto()
-    settings.experimental.optimize_for_static_graph = True  # keeps no second copy of the graph
-    rewrites = settings.graph_options.rewrite_options  # those that pay, once: each copies the graph
-    rewrites.optimizers.extend(["constfold", "remap"])
-    rewrites.meta_optimizer_iterations = rewrites.ONE
-    session = tf.compat.v1.Session(graph=graph, config=settings)
-    return session.make_callable(answers, [graph.get_tensor_by_name(traced.inputs[0].name)])
+            yield layer
