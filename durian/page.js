@@ -70,7 +70,7 @@ new MutationObserver(() => {
       if (spoken(value) !== value) element.setAttribute(name, spoken(value))
     }
   }
-  for (const element of document.querySelectorAll("#photo .wrap p, footer, .toast-message-text")) {
+  for (const element of document.querySelectorAll("#photo, footer, .toast-message-text")) {
     const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT)
     while (texts.nextNode()) {
       const text = texts.currentNode.data.trim().replace(/^Invalid file type.*/, "not a photo")
