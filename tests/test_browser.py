@@ -354,6 +354,16 @@ def test_the_rear_camera_is_the_one_that_is_offered(browser: Browser, app: App):
         assert asked["video"]["facingMode"] == {"ideal": "environment"}
 
 
+def test_a_photo_from_the_camera_is_answered(browser: Browser, app: App):
+    with opened(browser, app.url, permissions=["camera"], locale=LOCALES["ms"]) as page:
+        page.get_by_label(say("Capture from camera", "ms")).click()
+        page.get_by_text(say("Click to Access Webcam", "ms")).click()
+        page.wait_for_function("document.querySelector('#photo video').videoWidth > 0")
+        page.get_by_label(say("capture photo", "ms")).click()
+        answered(page)
+        expect(page.get_by_alt_text(say("Your photo", "ms"))).to_be_visible()
+
+
 def test_all_can_be_done_with_a_keyboard(page: Page):
     def tab_to(selector: str) -> None:
         for _ in range(40):
