@@ -1,9 +1,9 @@
 """Measures the speed and size of this project beside its peers: prints one table.
 
-    python tests/bench.py [SECTION …]       of: library, decoding, start, clients, disk
+    python tests/bench.py [SECTION …]     of: library, decoding, start, browser, clients, disk
 
-Peers take turns with us, round by round, so that what else the machine does meets all of them. Its
-requirements are in bench-requirements.txt; a row whose peer is not installed says so.
+Peers take turns with us, round by round, so that what else the machine does meets all of them.
+Ten minutes. Needs requirements.txt and bench-requirements.txt, and Debian's Chromium.
 """
 
 from __future__ import annotations
@@ -11,30 +11,36 @@ from __future__ import annotations
 import io
 import os
 import platform
+import random
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")  # as app.py does
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
-from conftest import EXAMPLES, ROOT, App, running_app
+from api import Api
+from conftest import CHROMIUM_FLAGS, EXAMPLES, ROOT, App, running_app
 from PIL import Image
 
 from durian import open_photo
 
-ROUNDS = 10
-STARTS = 3  # of whole processes
+ROUNDS = 20
+STARTS = 5  # of whole processes
+VISITS = 10  # in a browser
 CLIENTS = (1, 8, 32)
-SECONDS = 12  # of load from each number of clients
+TURNS, TURN = 3, 5  # how often, and how many seconds at a time, so many clients ask
 MB = 1e6
 
 # The tutorial's way, around the same weights and with as little else as Gradio allows.
@@ -54,6 +60,39 @@ def predict(image):
 
 label = gr.Label(num_top_classes=4)
 gr.Interface(predict, gr.Image(type="pil"), label, api_name="predict").launch()
+"""
+
+# The page of the tutorial that this project grew from, around the same weights; and its start.
+STREAMLIT = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+import keras
+import numpy as np
+import streamlit as st
+from PIL import Image
+from durian.breeds import LABELS
+
+@st.cache_resource
+def load_model():
+    return keras.saving.load_model({str(ROOT / "model")!r}, compile=False)
+
+st.title("Durian classifier")
+model = load_model()
+file = st.file_uploader("Upload a photo", type=["jpg", "jpeg", "png"])
+if file is not None:
+    image = Image.open(file)
+    st.image(image)
+    batch = np.asarray(image.convert("RGB").resize((224, 224)))[None]
+    scores = model.predict(batch)[0]
+    st.success(f"{{LABELS[scores.argmax()]}} ({{scores.max():.0%}})")
+"""
+RUN_STREAMLIT = """
+import os, sys
+port = os.environ["GRADIO_SERVER_PORT"]
+options = ["--server.address=127.0.0.1", "--server.headless=true", "--server.fileWatcherType=none"]
+options += ["--browser.gatherUsageStats=false", f"--server.port={port}"]
+command = [sys.executable, "-m", "streamlit", "run", "page.py", *options]
+os.execv(sys.executable, command)
 """
 
 
@@ -80,10 +119,14 @@ def _spread(values: list[float], unit: str) -> str:
 def take_turns(
     runs: dict[str, Callable[[], object]], rounds: int, factor: float = 1e3
 ) -> dict[str, list[float]]:
-    """Return how long each run took in each round: seconds × `factor`."""
+    """Return how long each run took in each round: seconds × `factor`.
+
+    The order changes from round to round, since threads that wait busily slow down who comes next.
+    """
+    rng = random.Random(0)
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
-        for name, run in runs.items():
+        for name, run in rng.sample(list(runs.items()), len(runs)):
             begin = time.perf_counter()
             run()
             times[name].append((time.perf_counter() - begin) * factor)
@@ -111,10 +154,7 @@ def library() -> None:
         "eager `model(x)`": lambda batch: model(batch, training=False).numpy(),
         "`tf.function`": lambda batch: function(tf.constant(batch)).numpy(),
     }
-    try:
-        peers["OpenVINO f32"] = _openvino(model)
-    except ImportError as error:
-        print(f"| OpenVINO: not installed ({error.name}) | – | – | – |")
+    peers |= _other_engines(function)
     expected = peers["eager `model(x)`"](arrays)
     got = np.array([list(answer.values()) for answer in ours.predict_batch(photos)])
     difference = float(np.abs(expected - got).max())
@@ -136,15 +176,32 @@ def library() -> None:
             )
 
 
-def _openvino(model) -> Callable[[np.ndarray], np.ndarray]:
+def _other_engines(function) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Return the same network in OpenVINO and in ONNX Runtime."""
+    import onnxruntime
     import openvino
+    import tf2onnx
+    from tensorflow.python.framework import convert_to_constants
 
-    with tempfile.TemporaryDirectory() as folder:
-        model.export(folder, format="tf_saved_model", verbose=False)
-        graph = openvino.convert_model(folder)
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-        compiled = openvino.compile_model(graph, "CPU", settings)
-    return lambda batch: compiled(batch.astype("float32"))[0]
+    frozen = convert_to_constants.convert_variables_to_constants_v2(
+        function.get_concrete_function()
+    )
+    network, _ = tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(),
+        input_names=[frozen.inputs[0].name],
+        output_names=[frozen.outputs[0].name],
+        opset=18,
+    )
+    network = network.SerializeToString()
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    vino = openvino.Core()
+    vino = vino.compile_model(vino.read_model(network, b""), "CPU", settings)
+    onnx = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+    photo = onnx.get_inputs()[0].name
+    return {
+        "OpenVINO f32": lambda batch: vino(batch)[0],
+        "ONNX Runtime": lambda batch: onnx.run(None, {photo: batch})[0],
+    }
 
 
 def decoding() -> None:
@@ -174,86 +231,134 @@ def decoding() -> None:
 
 def start() -> None:
     """From nothing to the page and to the first answer, beside the imports that it takes."""
-    from gradio_client import Client, handle_file
-
-    def page_and_answer() -> tuple[float, float]:
-        with tempfile.TemporaryDirectory() as folder:
-            begin = time.perf_counter()
-            with running_app(Path(folder, "log")) as app:
-                page = time.perf_counter() - begin
-                client = Client(app.url, verbose=False)
-                client.predict(handle_file(EXAMPLES[0]), api_name="/predict")
-                return page, time.perf_counter() - begin
+    photo = EXAMPLES[0].read_bytes()
 
     def importing(*modules: str) -> None:
         subprocess.run([sys.executable, "-c", f"import {', '.join(modules)}"], check=True)
 
-    times: dict[str, list[float]] = {"page": [], "answer": []}
-    imports: dict[str, list[float]] = {}
-    for _ in range(STARTS):
-        page, answer = page_and_answer()
-        times["page"].append(page)
-        times["answer"].append(answer)
-        runs = {
+    pages, answers = [], []
+
+    def page_and_answer() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            begin = time.perf_counter()
+            with running_app(Path(folder, "log")) as app:
+                pages.append(time.perf_counter() - begin)
+                Api(app.url).ask(photo)
+                answers.append(time.perf_counter() - begin)
+
+    imports = take_turns(
+        {
             "gradio": lambda: importing("gradio"),
+            "ours": page_and_answer,
             "both": lambda: importing("tensorflow", "gradio"),
-        }
-        for name, seconds in take_turns(runs, 1, factor=1).items():
-            imports.setdefault(name, []).extend(seconds)
-    row("start to page, against `import gradio`", "s", times["page"], imports["gradio"])
+        },
+        STARTS,
+        factor=1,
+    )
+    row("start to page, against `import gradio`", "s", pages, imports["gradio"])
     name = "start to first answer, against `import tensorflow, gradio`"
-    row(name, "s", times["answer"], imports["both"])
+    row(name, "s", answers, imports["both"])
+
+
+def browser() -> None:
+    """From choosing a photo to reading the answer, in Chromium, beside the tutorial's page."""
+    from playwright.sync_api import sync_playwright
+
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running_app(Path(scratch, "log")) as ours,
+        running_peer(
+            Path(scratch, "peer"), **{"app.py": RUN_STREAMLIT, "page.py": STREAMLIT}
+        ) as peer,
+        sync_playwright() as playwright,
+    ):
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
+        )
+        answers = {ours.url: "#answer .confidence-set", peer.url: "[data-testid=stAlert]"}
+        times: dict[str, list[float]] = {url: [] for url in answers}
+        for visit in range(VISITS + 1):
+            for url, answer in answers.items():
+                page = chromium.new_page()
+                page.goto(url)
+                chooser = page.locator("input[type=file]").first
+                chooser.wait_for(state="attached", timeout=120_000)
+                page.wait_for_load_state("networkidle")
+                begin = time.perf_counter()
+                chooser.set_input_files(EXAMPLES[visit % len(EXAMPLES)])
+                page.locator(answer).first.wait_for(timeout=120_000)
+                times[url].append((time.perf_counter() - begin) * 1e3)
+                page.close()
+        chromium.close()
+    name = "a photo in a browser, against the tutorial's Streamlit page"
+    row(name, "ms", times[ours.url][1:], times[peer.url][1:])  # the first ones loaded the model
 
 
 def clients() -> None:
-    """Whole requests through gradio_client, 1, 8 and 32 at a time, and what memory they take."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch, "minimal")
-        folder.mkdir()
-        (folder / "app.py").write_text(MINIMAL)
-        with (
-            running_app(Path(scratch, "log")) as ours,
-            running_app(folder / "log", cwd=folder) as peer,
-        ):
-            apps = {"ours": ours, "peer": peer}
-            _load(ours, 1, 0)  # its model has loaded
-            _load(peer, 1, 0)
-            idle = {name: _resident(app) for name, app in apps.items()}
-            for count in CLIENTS:
-                waits: dict[str, list[float]] = {}
-                rates: dict[str, list[float]] = {}
-                for _ in range(3):  # in turns
-                    for name, app in apps.items():
-                        begin = time.perf_counter()
-                        times = _load(app, count, SECONDS / 3)
-                        rate = len(times) / (time.perf_counter() - begin)
-                        waits.setdefault(name, []).extend(times)
-                        rates.setdefault(name, []).append(rate)
-                label = f"{count} client{'s' * (count > 1)}"
-                row(f"{label}, a request", "ms", waits["ours"], waits["peer"])
-                late = {name: [float(np.percentile(times, 95))] for name, times in waits.items()}
-                row(f"{label}, p95", "ms", late["ours"], late["peer"])
-                row(f"{label}, throughput", "/s", rates["ours"], rates["peer"])
-            row("resident memory, idle", "MB", [idle["ours"][0]], [idle["peer"][0]])
-            after = {name: _resident(app) for name, app in apps.items()}
-            row("resident memory, after load", "MB", [after["ours"][0]], [after["peer"][0]])
-            row("its peak since the start", "MB", [after["ours"][1]], [after["peer"][1]])
-
-
-def _load(app: App, count: int, seconds: float) -> list[float]:
-    """Return the milliseconds that each request of `count` clients took, upload included."""
+    """Whole requests, upload included, from 1, 8 and 32 clients, and what memory they take."""
     from gradio_client import Client, handle_file
 
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running_app(Path(scratch, "log")) as ours,
+        running_peer(Path(scratch, "peer"), **{"app.py": MINIMAL}) as peer,
+    ):
+        apps = {"ours": ours, "peer": peer}
+        visitors = {name: Client(app.url, verbose=False) for name, app in apps.items()}
+        runs = {
+            name: lambda visitor=visitor: visitor.predict(
+                handle_file(EXAMPLES[0]), api_name="/predict"
+            )
+            for name, visitor in visitors.items()
+        }
+        take_turns(runs, 2)  # the model has loaded
+        idle = {name: _resident(app) for name, app in apps.items()}
+        times = take_turns(runs, ROUNDS)
+        name = "a request by `gradio_client`, against a minimal `Interface`"
+        row(name, "ms", times["ours"], times["peer"])
+        for count in CLIENTS:
+            waits: dict[str, list[float]] = {name: [] for name in apps}
+            rates: dict[str, list[float]] = {name: [] for name in apps}
+            for _ in range(TURNS):
+                for name, app in apps.items():
+                    begin = time.perf_counter()
+                    times = _load(app, count)
+                    rates[name].append(len(times) / (time.perf_counter() - begin))
+                    waits[name] += times
+            label = f"{count} client{'s' * (count > 1)}"
+            late = {name: [float(np.percentile(wait, 95))] for name, wait in waits.items()}
+            row(f"{label}, a request", "ms", waits["ours"], waits["peer"])
+            row(f"{label}, p95", "ms", late["ours"], late["peer"])
+            row(f"{label}, our p95 against the peer's median", "ms", late["ours"], waits["peer"])
+            row(f"{label}, requests a second", "", rates["ours"], rates["peer"])
+        after = {name: _resident(app) for name, app in apps.items()}
+        row("resident memory, idle", "MB", [idle["ours"][0]], [idle["peer"][0]])
+        row("resident memory, after load", "MB", [after["ours"][0]], [after["peer"][0]])
+        row("resident memory, peak", "MB", [after["ours"][1]], [after["peer"][1]])
+
+
+@contextmanager
+def running_peer(folder: Path, **scripts: str) -> Iterator[App]:
+    """Start another app, of these files, as ours is started."""
+    folder.mkdir()
+    for name, text in scripts.items():
+        (folder / name).write_text(text)
+    with running_app(folder / "log", cwd=folder) as app:
+        yield app
+
+
+def _load(app: App, count: int) -> list[float]:
+    """Return the milliseconds that each request of `count` clients took during one turn."""
     ready = threading.Barrier(count)
 
     def visit(number: int) -> list[float]:
-        client = Client(app.url, verbose=False)
+        photo, api = EXAMPLES[number % len(EXAMPLES)].read_bytes(), Api(app.url)
         ready.wait()
         times = []
-        until = time.perf_counter() + seconds
+        until = time.perf_counter() + TURN
         while not times or time.perf_counter() < until:
             begin = time.perf_counter()
-            client.predict(handle_file(EXAMPLES[number % len(EXAMPLES)]), api_name="/predict")
+            api.ask(photo)
             times.append((time.perf_counter() - begin) * 1e3)
         return times
 
@@ -262,6 +367,7 @@ def _load(app: App, count: int, seconds: float) -> list[float]:
 
 
 def _resident(app: App) -> tuple[float, float]:
+    """Return what an app holds in memory, and the most that it ever held, in MB."""
     lines = Path(f"/proc/{app.process.pid}/status").read_text().splitlines()
     sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 / MB for line in lines if "kB" in line}
     return sizes["VmRSS"], sizes["VmHWM"]
@@ -273,25 +379,15 @@ def disk() -> None:
     row("weights on disk", "MB", [weights / MB])
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "site")
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", target]
         subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--target",
-                target,
-                "-r",
-                ROOT / "requirements.txt",
-            ],
-            check=True,
+            [*pip, "-r", ROOT / "requirements.txt"], check=True, stderr=subprocess.DEVNULL
         )
         total = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     row("a fresh install of requirements.txt", "MB", [total / MB])
 
 
-SECTIONS = {run.__name__: run for run in (library, decoding, start, clients, disk)}
+SECTIONS = {run.__name__: run for run in (library, decoding, start, browser, clients, disk)}
 
 if __name__ == "__main__":
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("gradio", "keras"))
