@@ -24,7 +24,7 @@ from .photo import to_array
 if TYPE_CHECKING:
     import keras
 
-MAX_BATCH = 8  # photographs that go through the network together
+MAX_BATCH = 4  # photographs that go through the network together
 
 Answer = tuple[np.ndarray, np.ndarray]  # confidences (5,) and class maps (7, 7, 5), float32
 
