@@ -6,8 +6,9 @@ import logging
 import os
 import tempfile
 from concurrent.futures import Future
+from functools import cache
 from pathlib import Path
-from threading import Thread
+from threading import Semaphore, Thread
 
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
@@ -57,6 +58,7 @@ THEME = gr.themes.Base(
     loader_color_dark="#a9c656",
 )
 TOP_K = 4  # labels shown
+NO_PHOTO = "Add a photo of a durian first."
 EXAMPLES = sorted(
     Path(__file__).with_name("examples").glob("*.jpg"),
     key=lambda path: (path.stem.rsplit("-", 1)[1], CLASSES.index(path.stem.rsplit("-", 1)[0])),
@@ -70,6 +72,9 @@ logging.getLogger("durian").setLevel(logging.INFO)
 classifier: Future[DurianClassifier] = Future()
 
 
+decoding = Semaphore(2)  # a photo of 50 megapixels takes up to half a gigabyte for a second
+
+
 class Photo(gr.Image):
     """An image input that opens every photograph the library can, and refuses in its words."""
 
@@ -78,14 +83,15 @@ class Photo(gr.Image):
 
     def preprocess(self, payload) -> Image.Image:
         if payload is None:
-            raise gr.Error("Add a photo of a durian first.", print_exception=False)
+            raise gr.Error(NO_PHOTO, print_exception=False)
         try:
-            if payload.url and payload.url.startswith("data:"):
-                return open_photo(base64.b64decode(payload.url.partition(",")[2]))
-            # Gradio checks the path only where the request calls it a file.
-            if not Path(payload.path).resolve().is_relative_to(UPLOADS):
-                raise PhotoError(UNREADABLE)
-            return open_photo(payload.path)
+            with decoding:
+                if payload.url and payload.url.startswith("data:"):
+                    return open_photo(base64.b64decode(payload.url.partition(",")[2]))
+                # Gradio checks the path only where the request calls it a file.
+                if not Path(payload.path).resolve().is_relative_to(UPLOADS):
+                    raise PhotoError(UNREADABLE)
+                return open_photo(payload.path)
         except PhotoError as error:
             sentence = str(error)
         # Out here, so that what Gradio keeps of an error does not keep half a photo alive.
@@ -127,6 +133,19 @@ def predict(image: Image.Image, request: gr.Request) -> dict[str, float]:
         image: A photo of one durian, whole or opened.
     """
     return loaded(request).predict(image)
+
+
+def predict_sample(sample: list[str] | None, request: gr.Request) -> dict[str, float]:
+    """Return what `predict` would for a sample, given its path, from the second time on at once."""
+    if not sample:
+        raise gr.Error(NO_PHOTO, print_exception=False)
+    return answer_to_sample(loaded(request), *sample)
+
+
+@cache  # filled as people ask: Gradio's own would keep the page from starting if a sample failed
+def answer_to_sample(classifier: DurianClassifier, path: str) -> dict[str, float]:
+    """Return the confidences for one of the samples."""
+    return classifier.predict(open_photo(path))
 
 
 def explain(image: Image.Image, request: gr.Request) -> Image.Image:
@@ -229,8 +248,8 @@ with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enable
     )
     chosen = samples.click(None, samples, photo, js="durian.choose", cancels=asked)
     tried = chosen.success(
-        predict,
-        photo,
+        predict_sample,
+        samples,
         answer,
         api_visibility="private",
         trigger_mode="always_last",

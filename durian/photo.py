@@ -187,10 +187,13 @@ def _orientation(image: Image.Image) -> int | None:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Return the image in one of the modes L, RGB, RGBA and CMYK."""
     if image.mode[0] in "IF":
-        levels = np.nan_to_num(np.asarray(image, np.float32))
+        levels = np.array(image, np.float32)  # 200 MB at most, hence worked on in place
+        np.nan_to_num(levels, copy=False)
         peak = 65535 if image.mode.startswith("I;16") else levels.max()
         white = next((white for white in (1, 255, 65535) if peak <= white), peak)
-        return Image.fromarray((levels.clip(0, white) / white * 255).round().astype(np.uint8))
+        np.clip(levels, 0, white, out=levels)
+        levels *= 255 / white
+        return Image.fromarray(np.rint(levels, out=levels).astype(np.uint8))
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")

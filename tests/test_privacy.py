@@ -574,6 +574,27 @@ def test_functions_of_the_page_are_no_endpoints(api: Api) -> None:
             assert 400 <= answer.status_code < 500, name
 
 
+def in_the_queue(api: Api, function: str, data: list) -> dict:
+    """Return what the page's own way of asking a function ends with."""
+    config = api.http.get("/config").json()
+    number = next(f["id"] for f in config["dependencies"] if f["api_name"] == function)
+    visit = {"session_hash": uuid.uuid4().hex}
+    api.http.post(f"{PREFIX}/queue/join", json={"data": data, "fn_index": number, **visit})
+    told = api.http.get(f"{PREFIX}/queue/data", params=visit).text
+    messages = [json.loads(line[6:]) for line in told.splitlines() if line.startswith("data: ")]
+    return next(message for message in messages if message["msg"] == "process_completed")
+
+
+def test_the_page_answers_a_sample_and_no_other_file_that_way(api: Api, app: App) -> None:
+    answer = in_the_queue(api, "predict_sample", [0])
+    assert answer["success"] and answer["output"]["data"][0]["label"]
+    for sample in (99, "0", "/etc/passwd", [str(app.log)], {}, None, 1.5):
+        answer = in_the_queue(api, "predict_sample", [sample])
+        assert not answer["success"]
+        assert answer["output"]["error"] in {*OURS, "Add a photo of a durian first."}, sample
+    assert "Traceback" not in app.log.read_text()
+
+
 # --- weights ------------------------------------------------------------------------------------
 
 
