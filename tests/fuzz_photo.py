@@ -4,7 +4,7 @@
     python tests/fuzz_photo.py FOLDER -max_total_time=3600
 
 FOLDER keeps what was found from one run to the next. Any exception but PhotoError, a crash, five
-seconds on one file or four gigabytes of memory end the run; the file is left in FOLDER.
+seconds on one file or a gigabyte of memory end the run; the file is left in FOLDER.
 """
 
 import sys
@@ -45,7 +45,7 @@ def main() -> None:
                 Path(folder, name).write_bytes(data)
     limits = [
         "-timeout=5",
-        "-rss_limit_mb=4096",
+        "-rss_limit_mb=1024",
         "-seed=1",
         "-max_len=20000",
         f"-artifact_prefix={folder}/",
