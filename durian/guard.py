@@ -26,6 +26,7 @@ MAX_UPLOAD = MAX_BYTES + 1024  # bytes: one photo and its multipart headers
 MAX_BODY = MAX_BYTES * 3 // 2  # bytes: one photo in base64, which makes it a third longer
 MAX_AGE = 50 * 60  # seconds that a file may stay on disk
 SWEEP_EVERY = 5 * 60  # seconds
+CALL_PATIENCE = 120.0  # seconds that a call gets; Gradio never ends one whose answer was fetched
 LINK_PATIENCE = 8.0  # seconds that a link gets to deliver its photo
 MAX_REDIRECTS = 5
 NOT_UNDERSTOOD = "Something is wrong with this request, so please send it again."
@@ -50,7 +51,10 @@ class Guard:
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer: 404 shut, 413 too much, 503 busy, 400 nonsense."""
+        """Pass the request on, or answer: 404 shut, 413 too much, 503 busy, 400 nonsense.
+
+        A call that streams for longer than CALL_PATIENCE is ended.
+        """
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -84,8 +88,15 @@ class Guard:
             else:
                 await send(message)
 
+        is_call = scope["method"] == "GET" and path.startswith("/gradio_api/call/")
         try:
-            await self._app(scope, bounded, noted)
+            async with asyncio.timeout(CALL_PATIENCE if is_call else None):
+                await self._app(scope, bounded, noted)
+        except TimeoutError:
+            if answered:
+                await send({"type": "http.response.body"})
+            else:
+                await JSONResponse({"detail": BUSY}, 503)(scope, receive, send)
         except Exception as error:  # Gradio stumbles over much that no browser sends
             log.warning("Refused a request: %s", type(error).__name__)
             if not answered:
