@@ -107,6 +107,8 @@ def _card(slug: str, language: str) -> str:
 
 def _other_names(slug: str, language: str) -> str:
     breed = BREEDS[slug]
-    names = [breed["names"][other] for other in LANGUAGES[:3]] + [breed["also"], breed["code"]]
+    names = [breed["names"][other] for other in LANGUAGES[:3]]
+    names += [*breed["also"].split(", "), breed["code"]]
     others = dict.fromkeys(other for other in names if other != name(slug, language))
-    return "\N{NO-BREAK SPACE}· ".join(others)  # no line begins with a dot
+    # No line begins with a dot, or ends within a name.
+    return " ".join(f"{other} ·".replace(" ", "\N{NO-BREAK SPACE}") for other in others)[:-2]
