@@ -376,7 +376,7 @@ def test_all_can_be_done_with_a_keyboard(page: Page):
     tab_to("#about a")
     tab_to("#photo button")
     choosers = []
-    page.on("filechooser", choosers.append)
+    page.on("filechooser", lambda chooser: choosers.append(chooser))
     for _ in range(5):  # Chromium now and then drops a first Enter right after loading
         page.keyboard.press("Enter")
         page.wait_for_timeout(1000)
