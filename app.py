@@ -70,8 +70,6 @@ logging.basicConfig(level=logging.WARNING, format="%(message)s")
 logging.getLogger("durian").setLevel(logging.INFO)
 
 classifier: Future[DurianClassifier] = Future()
-
-
 decoding = Semaphore(2)  # a photo of 50 megapixels takes up to half a gigabyte for a second
 
 

@@ -100,6 +100,10 @@ def render(facts: dict) -> str:
             ("studio test photographs", "accuracy"),
             [(name, _percent(value)) for name, value in measured["robustness"].items()],
         ),
+        opened_n=test["wild opened"]["photographs"],
+        opened=_percent(test["wild opened"]["accuracy"]["value"]),
+        husk_n=test["wild husk"]["photographs"],
+        husk=_percent(test["wild husk"]["accuracy"]["value"]),
         phoenix=crossed["five classes"]["count"]["golden-phoenix"],
         phoenix_recall=_span(crossed["five classes"]["recall"]["golden-phoenix"]),
         ece=f"{test['all']['ece']:.3f}",
@@ -199,8 +203,9 @@ A second opinion at a stall, a classroom example, a starting point for your own 
 price fruit by it**, and do not accuse anyone with it.
 
 - Breeds look alike, and sellers' names drift: the same fruit may carry two names.
-- Opened fruit says more than husk, and the flesh's colour says most. Coloured light, a warm bulb or
-  a filter changes that colour, and so the answer.
+- People go by the opened fruit. Of our few test photographs in the wild, {opened_n} opened fruits
+  were told {opened} of the time and {husk_n} whole ones {husk}: too few to say which helps more.
+- Colour counts. Coloured light, a warm bulb or a filter changes it, and so the answer.
 - Golden Phoenix is known from {phoenix} photographs only. They are all measured in five folds, and
   {phoenix_recall} of them are told. Do not trust what it says of that breed.
 - Whole fruits were photographed on one white table, of three varieties, by one team. Other whole
@@ -210,7 +215,9 @@ price fruit by it**, and do not accuse anyone with it.
 
 ## Results
 
-The splits are by fruit or shooting session, never by frame. Intervals are bootstraps over fruits.
+The splits are by fruit or shooting session, never by frame. Intervals are bootstraps over fruits;
+those of a breed's recall are Wilson's, which take the photographs of one fruit for independent and
+are therefore too narrow.
 
 {results}
 

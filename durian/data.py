@@ -5,7 +5,6 @@ the same preprocessing as the page's photographs.
 """
 
 import csv
-import json
 import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -199,15 +198,6 @@ def balance(samples: Sequence[Sample]) -> np.ndarray:
     cells = [(sample.label, sample.style) for sample in samples]
     weights = np.array([cells.count(cell) ** -0.5 for cell in cells], "float32")
     return weights / weights.mean()
-
-
-def summary(samples: Sequence[Sample]) -> str:
-    """Return how many pictures there are of each split, style and class, as JSON."""
-    counts: dict[str, dict[str, int]] = {}
-    for sample in samples:
-        row = counts.setdefault(f"{sample.style} {sample.split}", dict.fromkeys(CLASSES, 0))
-        row[CLASSES[sample.label]] += 1
-    return json.dumps(counts, indent=1)
 
 
 def cut_out(photo: np.ndarray) -> np.ndarray:

