@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,8 +42,22 @@ _TURNS = {
 }
 _JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # none that may stand inside a scan
+_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers that say the picture's size
+_EXIF_HEADS = re.compile(rb"(?:Exif\0\0)+")
 
 pillow_heif.register_heif_opener()
+
+# Gradio does not allow Pillow 13 yet, so what that mends for decoders is kept out here.
+_load_exif = Image.Exif.load
+
+
+def _load_exif_at_once(exif: Image.Exif, data: bytes | None) -> None:
+    """Skip the heads of metadata in one go: Pillow copies all of it for each (CVE-2026-96643)."""
+    heads = _EXIF_HEADS.match(data or b"")
+    _load_exif(exif, data[heads.end() :] if heads else data)
+
+
+Image.Exif.load = _load_exif_at_once
 
 
 class PhotoError(ValueError):
@@ -129,22 +144,46 @@ def _read(source: str | Path | bytes | BinaryIO) -> bytes:
 def _open(data: bytes) -> Image.Image:
     """Read the header, and of a large JPEG prepare to decode only as much as is needed."""
     image = Image.open(_Reader(data), formats=FORMATS)
+    if image.format == "TIFF":
+        _check_tiff(image)
     if image.format in ("JPEG", "MPO"):
-        _check_scans(data)
+        _check_jpeg(data, image.size)
         _check_size(image)
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))
     return image
 
 
-def _check_scans(data: bytes) -> None:
-    """Count a JPEG's scans, without those of the thumbnails and pictures it may carry besides."""
+def _check_jpeg(data: bytes, size: tuple[int, int]) -> None:
+    """Refuse a JPEG of too many scans, or one that says its size otherwise than once.
+
+    Thumbnails and pictures that it may carry besides are skipped. Pillow writes past its memory
+    where libjpeg takes another width for the right one (CVE-2026-112403).
+    """
     scans = segments = at = 0
+    sizes = []
     while (marker := _JPEG_MARKER.search(data, at)) and marker[0] != _JPEG_END:
         segments += 1
         scans += marker[0] == _JPEG_SCAN
         if scans > MAX_SCANS or segments > MAX_READS:
             raise PhotoError(NOT_A_PHOTO)
         at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+        if marker[0][1] in _JPEG_FRAMES:
+            height, width = struct.unpack_from(">HH", data, marker.end() + 3)
+            sizes.append((width, height))
+    if sizes != [size]:
+        raise PhotoError(NOT_A_PHOTO)
+
+
+def _check_tiff(image: Image.Image) -> None:
+    """Refuse what no camera writes and Pillow reads past its memory for.
+
+    Tiles (CVE-2026-112395), YCbCr (GHSA-c6hw-5grf-ff96) and JPEG strips (GHSA-q45j-58j2-45rg).
+    """
+    tags, name = image.tag_v2, ExifTags.Base
+    tiles = {name.TileWidth, name.TileLength, name.TileOffsets, name.TileByteCounts}
+    ycbcr = tags.get(name.PhotometricInterpretation) == 6
+    if ycbcr or tags.get(name.Compression) in (6, 7) or tiles & set(tags):
+        raise PhotoError(NOT_A_PHOTO)
 
 
 def _check_size(image: Image.Image) -> None:

@@ -247,7 +247,6 @@ def forms(image: Image.Image) -> Iterator[tuple[str, bytes]]:
     yield "plain.tiff", save(image, "TIFF")
     yield "lzw.tiff", save(image, "TIFF", compression="tiff_lzw")
     yield "deflate.tiff", save(image, "TIFF", compression="tiff_adobe_deflate")
-    yield "jpeg.tiff", save(image, "TIFF", compression="jpeg", quality=95)
     yield "pages.tiff", save(image, "TIFF", **_second(image))
     yield "16-bit.tiff", tiff(array.astype(np.uint16) * 257)
     yield "still.avif", save(image, "AVIF", **_BEST["AVIF"])
@@ -260,6 +259,21 @@ def forms(image: Image.Image) -> Iterator[tuple[str, bytes]]:
         for kind, suffix in (("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp"), ("HEIF", "heic")):
             data = save(other, kind, icc_profile=profile, **_BEST.get(kind, {}))
             yield f"{name}.{suffix}", data
+
+
+def unsafe_forms(image: Image.Image) -> Iterator[tuple[str, bytes]]:
+    """Yield sound pictures of kinds that this project's Pillow reads past its memory for."""
+    yield "jpeg.tiff", save(image, "TIFF", compression="jpeg", quality=95)
+    yield "ycbcr.tiff", save(image.convert("YCbCr"), "TIFF")
+    array = np.asarray(image.resize((64, 64)))
+    tiles = {"tag322": (64,), "tag323": (64,), "tag324": (8,), "tag325": (array.size,)}
+    yield "tiles.tiff", tiff(array, **tiles)
+    jpeg = save(image, "JPEG", **_BEST["JPEG"])
+    at = next(at for at in range(len(jpeg)) if jpeg[at : at + 2] == b"\xff\xc0")
+    frame = jpeg[at : at + 2 + int.from_bytes(jpeg[at + 2 : at + 4])]
+    wider = frame[:7] + (2 * image.width).to_bytes(2) + frame[9:]
+    yield "said-twice.jpg", jpeg[:at] + wider + jpeg[at:]
+    yield "said-again.jpg", jpeg[:-2] + wider + jpeg[-2:]
 
 
 def grey_forms(image: Image.Image) -> Iterator[tuple[str, bytes]]:
@@ -340,6 +354,7 @@ def hostile() -> Iterator[tuple[str, bytes]]:
     yield from _damaged(whole)
     yield from _misnamed(whole)
     yield from _absurd()
+    yield from unsafe_forms(image)
     yield from _bombs()
     yield from _metadata(image)
     yield from strangers()
@@ -494,6 +509,19 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
         gif[:at] + b"!\xfe" + (b"\xff" + b"a" * 255) * (many // 256) + gif[at:],
     )
     yield "endless-comments.gif", gif[:at] + b"!\xfe\1a\0" * (many // 5) + gif[at:]
+    heads = b"Exif\0\0" * (many // 6)
+    yield "exif-heads.png", image[:33] + chunk(b"eXIf", heads) + image[33:]
+    raw = b"\nexif\n%d\n" % len(heads) + heads[: 2**18].hex().encode()
+    text = b"Raw profile type exif\0\0" + zlib.compress(raw, 9)
+    yield "exif-heads-packed.png", image[:33] + chunk(b"zTXt", text) + image[33:]
+    webp = save(Image.new("RGB", (64, 64)), "WEBP", exif=b"?" * len(heads), lossless=True)
+    yield "exif-heads.webp", webp.replace(b"?" * len(heads), heads)
+    part = segment(0xE1, heads[:65_526])
+    yield "exif-heads.jpg", jpeg[:2] + part * (many // len(part)) + jpeg[2:]
+    for kind, name in (("HEIF", "heic"), ("AVIF", "avif")):
+        exif = (b"MM\0*\0\0\0\x08" + bytes(10)).ljust(len(heads), b"?")
+        data = save(Image.new("RGB", (64, 64)), kind, exif=b"Exif\0\0" + exif)
+        yield f"exif-heads.{name}", data.replace(exif, heads)
     yield "too-heavy.jpg", jpeg + bytes(photo.MAX_BYTES)
     yield "nulls.png", bytes(many)
 

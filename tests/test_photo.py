@@ -41,6 +41,11 @@ def test_every_form_looks_the_same(name: str) -> None:
     assert difference(image, PICTURE) < (LOSSY if palette else CLOSE)
 
 
+@pytest.mark.parametrize(("name", "data"), list(corpus.unsafe_forms(PICTURE)))
+def test_what_pillow_reads_past_its_memory_for_is_refused(name: str, data: bytes) -> None:
+    assert refusal(data) == photo.NOT_A_PHOTO
+
+
 @pytest.mark.parametrize(("name", "data"), list(corpus.grey_forms(PICTURE)))
 def test_grey_levels_survive(name: str, data: bytes) -> None:
     assert difference(open_photo(data), PICTURE.convert("L")) < CLOSE
