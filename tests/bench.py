@@ -3,12 +3,15 @@
     python tests/bench.py [SECTION …]     of: library, decoding, start, browser, clients, disk
 
 Peers take turns with us, round by round, so that what else the machine does meets all of them.
+Those that stand for how people usually do it run in a process of their own, with TensorFlow as it
+comes; other engines, and Keras where the row says so, get the setting that app.py makes.
 Ten minutes. Needs requirements.txt and bench-requirements.txt, and Debian's Chromium.
 """
 
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
 import platform
 import random
@@ -20,10 +23,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")  # as app.py does
@@ -36,6 +42,10 @@ from PIL import Image
 
 from durian import open_photo
 
+if TYPE_CHECKING:
+    import keras
+
+SETTING = "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS"
 ROUNDS = 20
 STARTS = 5  # of whole processes
 VISITS = 10  # in a browser
@@ -149,8 +159,10 @@ def library() -> None:
     )
     photos = [open_photo(path) for path in EXAMPLES]
     arrays = np.stack([to_array(photo, model.input_shape[1]) for photo in photos])
+    usual = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _as_it_comes)
     peers = {
-        "`model.predict`": lambda batch: model.predict(batch, verbose=0),
+        "`model.predict`": lambda batch: usual.submit(_usual_predict, len(batch)).result(),
+        "`model.predict` with our setting": lambda batch: model.predict(batch, verbose=0),
         "eager `model(x)`": lambda batch: model(batch, training=False).numpy(),
         "`tf.function`": lambda batch: function(tf.constant(batch)).numpy(),
     }
@@ -174,6 +186,28 @@ def library() -> None:
                 [value / count for value in times["ours"]],
                 [value / count for value in times[name]],
             )
+    usual.shutdown()
+
+
+def _as_it_comes() -> None:
+    os.environ[SETTING] = "0"  # TensorFlow's default
+
+
+@cache
+def _usual_model() -> tuple[keras.Model, np.ndarray]:
+    import keras
+
+    from durian.photo import to_array
+
+    model = keras.saving.load_model(ROOT / "model", compile=False)
+    size = model.input_shape[1]
+    return model, np.stack([to_array(open_photo(path), size) for path in EXAMPLES])
+
+
+def _usual_predict(count: int) -> np.ndarray:
+    """Return what `model.predict` says of the first samples, in a process as people start one."""
+    model, arrays = _usual_model()
+    return model.predict(arrays[:count], verbose=0)
 
 
 def _other_engines(function) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
@@ -316,6 +350,10 @@ def clients() -> None:
         times = take_turns(runs, ROUNDS)
         name = "a request by `gradio_client`, against a minimal `Interface`"
         row(name, "ms", times["ours"], times["peer"])
+        sleep = time.sleep
+        with patch("gradio_client.utils.time.sleep", lambda seconds: sleep(seconds / 50)):
+            times = take_turns(runs, ROUNDS)  # it looks for an answer every 50 ms
+        row("… if it looked for an answer every millisecond", "ms", times["ours"], times["peer"])
         for count in CLIENTS:
             waits: dict[str, list[float]] = {name: [] for name in apps}
             rates: dict[str, list[float]] = {name: [] for name in apps}
@@ -339,11 +377,11 @@ def clients() -> None:
 
 @contextmanager
 def running_peer(folder: Path, **scripts: str) -> Iterator[App]:
-    """Start another app, of these files, as ours is started."""
+    """Start another app, of these files, as ours is started, with TensorFlow as it comes."""
     folder.mkdir()
     for name, text in scripts.items():
         (folder / name).write_text(text)
-    with running_app(folder / "log", cwd=folder) as app:
+    with running_app(folder / "log", cwd=folder, **{SETTING: "0"}) as app:
         yield app
 
 
