@@ -36,7 +36,7 @@ class Stage(NamedTuple):
     rate: float  # the new layers' highest learning rate
 
 
-STAGES = (Stage(15, 3, 2e-3), Stage(9, 8, 1e-3))
+STAGES = (Stage(15, 3, 2e-3), Stage(9, 8, 1e-3), Stage(9, 8, 6e-4))
 
 
 def imagenet_backbone(policy: str = "float32") -> keras.Model:
