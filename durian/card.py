@@ -130,15 +130,15 @@ def render(facts: dict) -> str:
             ],
         ),
         learning=_table(
-            ("wild photographs to learn from", *measured["photographs_for_80"]),
+            ("wild photographs to learn from", *list(measured["learning_curve"][0])[1:]),
             [
                 (n, *map(_percent, accuracies))
                 for n, *accuracies in (row.values() for row in measured["learning_curve"])
             ],
         ),
         needed=" and ".join(
-            f"some {number:,.0f} for {name}"
-            for name, number in measured["photographs_for_80"].items()
+            f"some {number:,.0f} to tell {name}"
+            for name, number in measured["photographs_needed"].items()
         ),
         counts=_table(
             ("pictures", *label.values()),
@@ -290,7 +290,8 @@ the fruits in the wild:
 {learning}
 
 Error falls about as a power of the number of photographs (Hestness et al. 2017, arXiv:1712.00409).
-If it goes on so, 80% takes {needed}: a rough guess from few points.
+If it goes on so, it takes {needed}: a rough guess from few points.
+What was tried and left is told at the end of the training notebook.
 
 The photographs were gathered from public repositories, most of which state no licence for them;
 they are not redistributed. Labels come from a sign in the picture, the seller's page or the file
