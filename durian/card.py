@@ -137,7 +137,7 @@ def render(facts: dict) -> str:
             ],
         ),
         needed=" and ".join(
-            f"some {number:,.0f} to tell {name}"
+            f"some {number:,.0f} of them to tell {name}"
             for name, number in measured["photographs_needed"].items()
         ),
         counts=_table(
@@ -291,7 +291,7 @@ the fruits in the wild:
 
 Error falls about as a power of the number of photographs (Hestness et al. 2017, arXiv:1712.00409).
 If it goes on so, it takes {needed}: a rough guess from few points.
-What was tried and left is told at the end of the training notebook.
+What was tried and left is told at the end of the project's training notebook.
 
 The photographs were gathered from public repositories, most of which state no licence for them;
 they are not redistributed. Labels come from a sign in the picture, the seller's page or the file
