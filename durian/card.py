@@ -256,7 +256,7 @@ With the new layers alone trained, and one kind of those left out at a time:
 
 {robustness}
 
-Trained without the second day in the studio (the first two stages, one seed), it tells
+Trained without the second day in the studio (one seed), it tells
 {second_day_accuracy} of that day's {second_day} photographs of D24 and Mao Shan Wang, and
 {second_day_two} if it may name only those two.
 

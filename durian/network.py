@@ -22,6 +22,7 @@ from .breeds import CLASSES
 from .hub import WEIGHTS
 
 INPUT_SIZE = 224  # pixels a side
+LATE = "block9_sepconv1_act"  # Xception's layer that the judge begins with
 PLACES = ("fruit", "flesh")  # what the judge looks for in a picture
 GRID = 14  # cells a side of the map of places
 LEAST = 0.02  # a place smaller than this share of the picture counts for less
@@ -43,7 +44,7 @@ def build(backbone: keras.Model | None = None) -> keras.Model:
         include_top=False, weights=None, input_shape=photo.shape[1:]
     )
     scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(photo)  # (n, 224, 224, 3), −1…1
-    cut = xception.get_layer("block9_sepconv1_act").input
+    cut = xception.get_layer(LATE).input
     eye = keras.Model(xception.input, cut, name="eye")
     pixels = layers.AveragePooling2D(4, name="pixels")(scaled)  # (n, 56, 56, 3)
     confidences, *_ = _judge(xception, cut)([eye(scaled, training=False), pixels])
