@@ -137,7 +137,7 @@ def render(facts: dict) -> str:
             ],
         ),
         needed=" and ".join(
-            f"some {number:,.0f} of them to tell {name}"
+            f"some {number:,.0f} of them for {name}"
             for name, number in measured["photographs_needed"].items()
         ),
         counts=_table(
@@ -280,7 +280,9 @@ other backgrounds.
 
 What each part brings, on validation photographs, one seed a row: differences of a few points are
 noise. The other rows are of shorter runs, two varied views of each picture: two epochs for the new
-layers and, in the short recipe, three more with Xception's last six blocks.
+layers and, in the short recipe, three more with Xception's last six blocks. The other backgrounds
+here are mostly scenes that training used, too, with other things in them, so that column flatters;
+those of the test photographs above were new to it.
 
 {ablations}
 

@@ -178,7 +178,7 @@ def _lay_out(
     return on_background(photo, fruit, background)
 
 
-class _Draws(keras.utils.PyDataset):
+class Draws(keras.utils.PyDataset):
     """Batches of views, drawn with given chances, so that each class and style has its share."""
 
     def __init__(
@@ -255,7 +255,7 @@ def fit(
         for layer in judge.get_layer("late").layers:
             block = re.match(r"block(\d+)", layer.name)  # a shortcut has no number: it is 13's
             layer.trainable = int(block[1] if block else 13) >= stage.first
-        draws = _Draws(views, labels, rows, chances, 1000 * seed + number)
+        draws = Draws(views, labels, rows, chances, 1000 * seed + number)
         rate = keras.optimizers.schedules.CosineDecay(
             0.0,
             stage.epochs * len(draws),
