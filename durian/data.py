@@ -24,7 +24,7 @@ FAR_KINDS = {
         *("animals", "clothes", "plants", "seasonal", "vehicles"),
         *("plain", "noise", "shapes", "scenery"),
     ),
-    "valid": ("space", "sports", "town"),
+    "valid": ("space", "sports", "town", "vistas"),
     "test": (
         *("food", "hobbies", "household", "medical", "military", "people", "pictures", "views"),
     ),
@@ -107,12 +107,16 @@ def read_far_unknowns(folder: Path) -> list[Sample]:
     ]
 
 
-def make_far_unknowns(stamps: Path, backgrounds: Path, pictures: Path, folder: Path) -> None:
+def make_far_unknowns(
+    stamps: Path, backgrounds: Path, vistas: Path, pictures: Path, folder: Path
+) -> None:
     """Make pictures of things that are no durian: objects on backgrounds, colours, noise, photos.
 
-    `stamps` has a folder of transparent PNGs a kind (Debian's tuxpaint-stamps-default), and
-    `backgrounds` and `pictures` hold photographs of anything (Debian's packages of wallpapers; the
-    pictures that scikit-image, scikit-learn, gradio and the kitchenware wheel carry).
+    `stamps` has a folder of transparent PNGs a kind (Debian's tuxpaint-stamps-default). The others
+    hold photographs of anything: `backgrounds` (Debian's packages of wallpapers) are dealt to
+    training and test, `vistas` (budgie-backgrounds and what is new in a later ukui-wallpapers) are
+    for validation alone, and `pictures` (those that scikit-image, scikit-learn, gradio and the
+    kitchenware wheel carry) for test alone.
     """
     rng = random.Random(0)
     scenes = [open_photo(path).resize((640, 480)) for path in _pictures(backgrounds)]
@@ -123,8 +127,9 @@ def make_far_unknowns(stamps: Path, backgrounds: Path, pictures: Path, folder: P
             for path in _pictures(stamps / kind):
                 name = "-".join(path.relative_to(stamps / kind).with_suffix("").parts)
                 _stamped(path, behind, rng).save(folder / kind / f"{name}.jpg", quality=90)
-    for number, path in enumerate(_pictures(pictures)):
-        open_photo(path).save(folder / "pictures" / f"{number:03}.jpg", quality=90)
+    for kind, source in (("vistas", vistas), ("pictures", pictures)):
+        for number, path in enumerate(_pictures(source)):
+            open_photo(path).save(folder / kind / f"{number:03}.jpg", quality=90)
     for number, scene in enumerate(scenes):
         kind = "views" if number % 2 else "scenery"
         scene.save(folder / kind / f"{number:03}.jpg", quality=90)

@@ -46,18 +46,18 @@ def build(backbone: keras.Model | None = None) -> keras.Model:
     scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(photo)  # (n, 224, 224, 3), −1…1
     cut = xception.get_layer(LATE).input
     eye = keras.Model(xception.input, cut, name="eye")
-    pixels = layers.AveragePooling2D(4, name="pixels")(scaled)  # (n, 56, 56, 3)
-    confidences, *_ = _judge(xception, cut)([eye(scaled, training=False), pixels])
+    pixels = _pooled(scaled, 4, "pixels")  # (n, 56, 56, 3)
+    confidences, *_ = _judge(xception, cut, pixels)([eye(scaled, training=False), pixels])
     return keras.Model(photo, confidences, name="durian_xception")
 
 
-def _judge(xception: keras.Model, cut: keras.KerasTensor) -> keras.Model:
+def _judge(xception: keras.Model, cut: keras.KerasTensor, pixels: keras.KerasTensor) -> keras.Model:
     """Return the trained part: (n, 14, 14, 728) from the eye and (n, 56, 56, 3) pixels, −1…1, in.
 
     Out come the confidences, (n, 5), and the map of the two places, (n, 14, 14, 2), 0–1.
     """
     seen = layers.Input(cut.shape[1:], name="seen")  # (n, 14, 14, 728)
-    pixels = layers.Input((4 * GRID, 4 * GRID, 3), name="colour")
+    pixels = layers.Input(pixels.shape[1:], name="colour")
     late = keras.Model(
         cut, [xception.get_layer("block13_sepconv1_act").input, xception.output], name="late"
     )
@@ -67,7 +67,7 @@ def _judge(xception: keras.Model, cut: keras.KerasTensor) -> keras.Model:
     where = layers.Conv2D(64, 1, activation="relu", name="search")(middle)
     where = layers.Conv2D(len(PLACES), 1, activation="sigmoid", name="where")(where)
 
-    coarse = layers.AveragePooling2D(2, name="coarse")(where)  # (n, 7, 7, 2)
+    coarse = _pooled(where, 2, "coarse")  # (n, 7, 7, 2)
     shapes = layers.Flatten()(_mean(maps, coarse))  # (n, 4096)
     shapes = layers.Normalization(name="even_shapes")(shapes)
     loudness = (PALETTE_SIZE / 2048) ** 0.5  # as loud as colour
@@ -75,7 +75,7 @@ def _judge(xception: keras.Model, cut: keras.KerasTensor) -> keras.Model:
 
     palette = layers.Conv2D(PALETTE_SIZE, 1, activation="softmax", name="palette")
     palette.trainable = False
-    palette = layers.AveragePooling2D(4, name="cells")(palette(pixels))  # (n, 14, 14, 128)
+    palette = _pooled(palette(pixels), 4, "cells")  # (n, 14, 14, 128)
     colours = layers.Flatten()(_mean(palette, where))  # (n, 256)
     colours = ops.sqrt(colours + RARE)  # the Hellinger kernel: rare colours count, too
     colours = layers.Normalization(name="even_colours")(colours)
@@ -85,6 +85,11 @@ def _judge(xception: keras.Model, cut: keras.KerasTensor) -> keras.Model:
     logits = layers.Dense(len(CLASSES), name="logits")(merged)
     confidences = layers.Softmax(name="confidences")(logits)
     return keras.Model([seen, pixels], [confidences, where], name="judge")
+
+
+def _pooled(maps: keras.KerasTensor, size: int, name: str) -> keras.KerasTensor:
+    """Return the means of squares of cells; with 299 pixels, those at two edges are smaller."""
+    return layers.AveragePooling2D(size, padding="same", name=name)(maps)
 
 
 def _mean(maps: keras.KerasTensor, where: keras.KerasTensor) -> keras.KerasTensor:
