@@ -14,6 +14,7 @@ import numpy as np
 from keras import layers, ops
 
 from .breeds import CLASSES
+from .corruptions import corrupt
 from .data import on_background
 from .network import GRID, INPUT_SIZE, PALETTE_SIZE, PLACES, RARE
 
@@ -126,13 +127,15 @@ def look(
     backgrounds: np.ndarray,
     folder: Path,
     varied: int,
+    corrupted: bool = False,
 ) -> Views:
     """Look at each picture as it is, and at those to learn from also `varied` times varied.
 
     A fruit that was cut out of its table lies on another background in most varied views, so that
     the table tells nothing. plain: (n, 224, 224, 3) uint8, as the page sees them; photos: the same,
     larger, (n, s, s, 3) uint8; where: (n, s, s, 4) uint8, see `data.places`; learn: (n,) bool;
-    backgrounds: (m, s, s, 3) uint8. A finished view stays in `folder` and is read from there.
+    backgrounds: (m, s, s, 3) uint8. What was varied may be corrupted besides, see `corruptions`. A
+    finished view stays in `folder` and is read from there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     scaled = model.get_layer("scale")(model.input)
@@ -154,8 +157,12 @@ def look(
             for batch in np.array_split(rows, -(-len(rows) // BATCH)):
                 pictures, places = plain[batch], where[batch].astype("float32")
                 if number:
-                    laid = [_lay_out(photos[k], where[k], backgrounds, random) for k in batch]
-                    both = np.concatenate([np.stack(laid), places], axis=-1)
+                    pictures = [_lay_out(photos[k], where[k], backgrounds, random) for k in batch]
+                    if corrupted:
+                        pairs = zip(pictures, places, strict=True)
+                        pairs = [corrupt(*pair, random) for pair in pairs]
+                        pictures, places = zip(*pairs, strict=True)
+                    both = np.concatenate([np.stack(pictures), np.stack(places)], axis=-1)
                     both = np.asarray(move(both, training=True))
                     pictures, places = spoil(both[..., :3], training=True), both[..., 3:]
                 maps[batch] = np.clip(shrink(places), 0, 255)
@@ -229,7 +236,7 @@ def places_loss(truth: keras.KerasTensor, said: keras.KerasTensor) -> keras.Kera
 
 def fit(
     judge: keras.Model,
-    views: Views,
+    views: Sequence[Views],
     labels: np.ndarray,
     rows: np.ndarray,
     chances: np.ndarray,
@@ -237,7 +244,7 @@ def fit(
     stages: Sequence[Stage] = STAGES,
     seed: int = 0,
 ) -> list[Path]:
-    """Train the judge on some rows of the views; return what each stage left, a file of weights.
+    """Train the judge on some rows of each stage's views; return what it left, a file of weights.
 
     labels: (n,) int; rows: (m,) int; chances: (m,) float, how often each row is drawn beside the
     others. A stage ends with the moving average of its weights, kept in `folder` beside a .csv with
@@ -246,16 +253,17 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
     checkpoints = [folder / f"{number}.weights.h5" for number in range(len(stages))]
-    for number, (stage, checkpoint) in enumerate(zip(stages, checkpoints, strict=True)):
+    plan = zip(stages, views, checkpoints, strict=True)
+    for number, (stage, its_views, checkpoint) in enumerate(plan):
         if checkpoint.exists():
             judge.load_weights(checkpoint)
             continue
         if not number:
-            _even_out(judge, views, rows)
+            _even_out(judge, its_views, rows)
         for layer in judge.get_layer("late").layers:
             block = re.match(r"block(\d+)", layer.name)  # a shortcut has no number: it is 13's
             layer.trainable = int(block[1] if block else 13) >= stage.first
-        draws = Draws(views, labels, rows, chances, 1000 * seed + number)
+        draws = Draws(its_views, labels, rows, chances, 1000 * seed + number)
         rate = keras.optimizers.schedules.CosineDecay(
             0.0,
             stage.epochs * len(draws),
@@ -289,6 +297,8 @@ def average(judge: keras.Model, checkpoints: Sequence[Path]) -> None:
 
 def confidences(judge: keras.Model, views: Views, rows: np.ndarray) -> np.ndarray:
     """Return the (n, 5) confidences for the plain view of some pictures."""
+    # Its old predict function would keep the means and variances of weights that it had before.
+    judge.make_predict_function(force=True)
     return np.concatenate([judge.predict_on_batch(batch)[0] for batch in _plain(views, rows)])
 
 

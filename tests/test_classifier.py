@@ -10,7 +10,7 @@ import pytest
 from conftest import EXAMPLES, ROOT
 from PIL import Image
 
-from durian import open_photo
+from durian import corruptions, open_photo
 from durian.breeds import BREEDS, LABELS
 from durian.data import Sample, load
 from durian.photo import to_array
@@ -42,6 +42,24 @@ def test_each_answer_names_five_labels_in_class_order_and_sums_to_one(classifier
 def test_each_example_comes_out_as_its_own_breed(classifier, path):
     answer = classifier.predict(open_photo(path))
     assert max(answer, key=answer.get) == label_of(path)
+
+
+@pytest.mark.parametrize(
+    "befall",
+    [
+        lambda photo: corruptions.blurred(photo, 1.5),
+        lambda photo: corruptions.compressed(photo, 20),
+        lambda photo: corruptions.lit(photo, np.array([1.05, 1, 0.95])),
+        lambda photo: corruptions.lit(photo, np.array([0.95, 1, 1.05])),
+        lambda photo: corruptions.lit(photo, np.full(3, 0.8)),
+        lambda photo: corruptions.lit(photo, np.full(3, 1.2)),
+    ],
+    ids=["blurred", "compressed", "warmer", "colder", "darker", "brighter"],
+)
+def test_a_poor_photo_of_an_example_still_comes_out_as_its_breed(classifier, photos, befall):
+    poor = [Image.fromarray(befall(to_array(photo, 448))) for photo in photos]
+    answers = classifier.predict_batch(poor)
+    assert [max(answer, key=answer.get) for answer in answers] == [*map(label_of, EXAMPLES)]
 
 
 @pytest.mark.parametrize("colour", ["white", "black", "grey", "red", "navy", "olive"])

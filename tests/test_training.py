@@ -8,7 +8,7 @@ import pytest
 from conftest import EXAMPLES, ROOT
 from PIL import Image
 
-from durian import data, network, open_photo, training
+from durian import corruptions, data, network, open_photo, training
 from durian.breeds import CLASSES
 from durian.photo import to_array
 
@@ -62,6 +62,34 @@ def test_a_fruit_on_a_plain_table_is_cut_out_of_it(path):
     elsewhere = data.on_background(on_table, fruit, table)
     assert np.abs(elsewhere[~fruit].astype(int) - 90).mean() < 10
     assert np.abs(elsewhere[fruit].astype(int) - on_table[fruit]).mean() < 10
+
+
+def test_a_hand_hides_what_it_lies_on_and_the_map_knows():
+    everywhere = np.full((SIZE, SIZE, 4), 255, "uint8")
+    clear = to_array(open_photo(WHOLE[0]), SIZE)
+    random = np.random.default_rng(0)
+    shares = []
+    for _ in range(20):
+        with_hand, hidden = corruptions.hand_over(clear, random)
+        changed = np.abs(with_hand.astype(int) - clear).max(axis=-1) > 0
+        assert (~hidden & changed).sum() < 0.1 * SIZE**2  # a soft edge
+        shares.append(hidden.mean())
+        _, where = corruptions.corrupt(clear, everywhere, random)
+        hidden = where[..., 0] == 0
+        assert (where[hidden] == [0, 255, 0, 255]).all()  # no fruit and no flesh, for sure
+        assert (where[~hidden] == 255).all()
+    assert 0.05 < np.mean(shares) < 0.3
+
+
+def test_corruptions_leave_colours_nearly_as_they_were(monkeypatch):
+    monkeypatch.setattr(corruptions, "HANDS", 0)
+    random, nowhere = np.random.default_rng(0), np.zeros((SIZE, SIZE, 4))
+    for path in EXAMPLES:
+        clear = to_array(open_photo(path), SIZE)
+        corrupted, _ = corruptions.corrupt(clear, nowhere, random)
+        assert (corrupted != clear).any()
+        before, after = (picture.mean(axis=(0, 1)) for picture in (clear, corrupted))
+        np.testing.assert_allclose(after / after[1], before / before[1], rtol=0.08)
 
 
 def test_places_say_only_what_is_known():
