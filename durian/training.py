@@ -244,11 +244,11 @@ def fit(
     stages: Sequence[Stage] = STAGES,
     seed: int = 0,
 ) -> list[Path]:
-    """Train the judge on some rows of each stage's views; return what it left, a file of weights.
+    """Train the judge in stages; return what each left, a file of weights.
 
-    labels: (n,) int; rows: (m,) int; chances: (m,) float, how often each row is drawn beside the
-    others. A stage ends with the moving average of its weights, kept in `folder` beside a .csv with
-    each epoch's losses; one that is there already is read.
+    views: those that each stage draws from; labels: (n,) int; rows: (m,) int; chances: (m,) float,
+    how often each row is drawn beside the others. A stage ends with the moving average of its
+    weights, kept in `folder` beside a .csv with each epoch's losses; one that is there is read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)

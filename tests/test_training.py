@@ -142,3 +142,22 @@ def test_an_average_of_weights_lies_between_them(model, tmp_path):
         np.testing.assert_allclose(last.get_weights()[1], bias, rtol=1e-5)
     finally:
         last.set_weights([kernel, bias])
+
+
+def test_confidences_are_those_of_the_weights_just_loaded(model):
+    judge = model.get_layer("judge")
+    even = judge.get_layer("even_shapes")
+    mean, variance, count = even.get_weights()
+    random = np.random.default_rng(0)
+    inputs = [random.random((2, *part.shape[1:]), "float32") for part in judge.inputs]
+    views = training.Views([inputs[0]], [inputs[1]], [])
+    try:
+        before = training.confidences(judge, views, np.arange(2))
+        even.set_weights([mean + 0.1, variance, count])
+        even.finalize_state()
+        after = training.confidences(judge, views, np.arange(2))
+        np.testing.assert_allclose(after, judge(inputs)[0], atol=1e-4)
+        assert np.abs(after - before).max() > 0.01
+    finally:
+        even.set_weights([mean, variance, count])
+        even.finalize_state()
