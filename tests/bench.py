@@ -40,7 +40,7 @@ from api import Api
 from conftest import CHROMIUM_FLAGS, EXAMPLES, ROOT, App, running_app
 from PIL import Image
 
-from durian import open_photo
+from durian import hub, open_photo
 
 if TYPE_CHECKING:
     import keras
@@ -52,6 +52,7 @@ VISITS = 10  # in a browser
 CLIENTS = (1, 8, 32)
 TURNS, TURN = 3, 5  # how often, and how many seconds at a time, so many clients ask
 MB = 1e6
+SIZE = hub.facts()["input_size"]
 
 # The tutorial's way, around the same weights and with as little else as Gradio allows.
 MINIMAL = f"""
@@ -65,7 +66,7 @@ from durian.breeds import LABELS
 model = keras.saving.load_model({str(ROOT / "model")!r}, compile=False)
 
 def predict(image):
-    batch = np.asarray(image.resize((224, 224)))[None]
+    batch = np.asarray(image.resize(({SIZE}, {SIZE})))[None]
     return dict(zip(LABELS, map(float, model.predict(batch, verbose=0)[0])))
 
 label = gr.Label(num_top_classes=4)
@@ -92,7 +93,7 @@ file = st.file_uploader("Upload a photo", type=["jpg", "jpeg", "png"])
 if file is not None:
     image = Image.open(file)
     st.image(image)
-    batch = np.asarray(image.convert("RGB").resize((224, 224)))[None]
+    batch = np.asarray(image.convert("RGB").resize(({SIZE}, {SIZE})))[None]
     scores = model.predict(batch)[0]
     st.success(f"{{LABELS[scores.argmax()]}} ({{scores.max():.0%}})")
 """
@@ -252,9 +253,9 @@ def decoding() -> None:
         data = target.getvalue()
         times = take_turns(
             {
-                "ours": lambda data=data: to_array(open_photo(data), 224),
+                "ours": lambda data=data: to_array(open_photo(data), SIZE),
                 "Pillow": lambda data=data: np.asarray(
-                    Image.open(io.BytesIO(data)).convert("RGB").resize((224, 224))
+                    Image.open(io.BytesIO(data)).convert("RGB").resize((SIZE, SIZE))
                 ),
             },
             5,

@@ -13,6 +13,7 @@ from PIL import Image
 from durian import corruptions, open_photo
 from durian.breeds import BREEDS, LABELS
 from durian.data import Sample, load
+from durian.network import INPUT_SIZE
 from durian.photo import to_array
 
 
@@ -97,5 +98,5 @@ def test_strangers_get_the_same_answers_from_keras_alone(classifier, photos):
 def test_training_sees_photographs_exactly_as_the_page_does(photos):
     samples = [Sample(path, 0, "train", "render", path.stem) for path in EXAMPLES]
     np.testing.assert_array_equal(
-        load(samples, 224), np.stack([to_array(photo, 224) for photo in photos])
+        load(samples, INPUT_SIZE), np.stack([to_array(photo, INPUT_SIZE) for photo in photos])
     )

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image, ImageFile
 
 from durian import photo
+from durian.hub import facts
 from durian.photo import PhotoError, open_photo, to_array
 
-SIZE = 224
+SIZE = facts()["input_size"]
 PICTURE = corpus.picture(640, 480)
 FORMS = dict(corpus.forms(PICTURE))
 CLOSE, LOSSY = 1, 3  # mean difference, of 255 levels; the second where there are but 256 colours
