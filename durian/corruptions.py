@@ -1,4 +1,4 @@
-"""What befalls photographs on their way to us: hands, blur, light, compression; to measure and to train with.
+"""What befalls photographs on their way to us: hands, blur, light, compression; to train with.
 
 After the common corruptions of Hendrycks and Dietterich (2019, arXiv:1903.12261), with hands added,
 and gentle in colour, since colour tells breeds apart.
