@@ -393,7 +393,6 @@ def train_tutorial(
 
     Its checkpoints go to `folder`; a run that was stopped goes on from there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     vary = keras.Sequential(
         [
             layers.RandomRotation(15 / 360),
