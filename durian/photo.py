@@ -15,9 +15,11 @@ from PIL import ExifTags, Image, ImageCms
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 
-# No real photograph comes near these two. Files made to keep a decoder busy do: Pillow walks a
-# file's chunks one by one in Python, and libjpeg passes over the whole picture for every scan.
+# No real photograph comes near these. Files made to keep a decoder busy do: Pillow walks a file's
+# chunks one by one in Python, copies a GIF's comment for every 255 bytes of it, and libjpeg passes
+# over the whole picture for every scan.
 MAX_READS = 20_000
+MAX_GIF_READS = 2_000
 MAX_SCANS = 100
 
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
@@ -109,11 +111,13 @@ def frame(size: tuple[int, int]) -> tuple[float, float, float, float]:
 class _Reader(io.BytesIO):
     """Bytes that give up on a decoder that keeps asking for the next little piece."""
 
-    reads = 0
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.left = MAX_GIF_READS if data.startswith(b"GIF") else MAX_READS
 
     def read(self, size: int | None = -1) -> bytes:
-        self.reads += 1
-        if self.reads > MAX_READS:
+        self.left -= 1
+        if self.left < 0:
             raise PhotoError(NOT_A_PHOTO)
         return super().read(size)
 

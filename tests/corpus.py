@@ -243,6 +243,7 @@ def forms(image: Image.Image) -> Iterator[tuple[str, bytes]]:
     yield "animated.webp", save(image, "WEBP", lossless=True, **_second(image))
     yield "still.gif", save(_dithered(image), "GIF")
     yield "animated.gif", save(_dithered(image), "GIF", **_second(image))
+    yield "commented.gif", save(_dithered(image), "GIF", comment=b"a" * 200_000)
     yield "24-bit.bmp", save(image, "BMP")
     yield "plain.tiff", save(image, "TIFF")
     yield "lzw.tiff", save(image, "TIFF", compression="tiff_lzw")
