@@ -16,10 +16,11 @@ MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 
 # No real photograph comes near these. Files made to keep a decoder busy do: Pillow walks a file's
-# chunks one by one in Python, copies a GIF's comment for every 255 bytes of it, and libjpeg passes
-# over the whole picture for every scan.
+# chunks one by one in Python, copies a GIF's comment anew for every 255 bytes of it and a JPEG's
+# metadata for every 64 KB, and libjpeg passes over the whole picture for every scan.
 MAX_READS = 20_000
 MAX_GIF_READS = 2_000
+MAX_EXIFS = 20
 MAX_SCANS = 100
 
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
@@ -42,7 +43,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
+_JPEG_START, _JPEG_EXIF, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xe1", b"\xff\xda", b"\xff\xd9"
 _JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # none that may stand inside a scan
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers that say the picture's size
 _EXIF_HEADS = re.compile(rb"(?:Exif\0\0)+")
@@ -147,35 +148,38 @@ def _read(source: str | Path | bytes | BinaryIO) -> bytes:
 
 def _open(data: bytes) -> Image.Image:
     """Read the header, and of a large JPEG prepare to decode only as much as is needed."""
+    sizes = _jpeg_sizes(data) if data.startswith(_JPEG_START) else []
     image = Image.open(_Reader(data), formats=FORMATS)
     if image.format == "TIFF":
         _check_tiff(image)
     if image.format in ("JPEG", "MPO"):
-        _check_jpeg(data, image.size)
+        if sizes != [image.size]:
+            raise PhotoError(NOT_A_PHOTO)
         _check_size(image)
         image.draft(None, (WORKING_SIDE, WORKING_SIDE))
     return image
 
 
-def _check_jpeg(data: bytes, size: tuple[int, int]) -> None:
-    """Refuse a JPEG of too many scans, or one that says its size otherwise than once.
+def _jpeg_sizes(data: bytes) -> list[tuple[int, int]]:
+    """Return each (width, height) that a JPEG says it has; it has to be one, and the right one.
 
-    Thumbnails and pictures that it may carry besides are skipped. Pillow writes past its memory
-    where libjpeg takes another width for the right one (CVE-2026-112403).
+    Pillow writes past its memory where libjpeg takes another width for the right one
+    (CVE-2026-112403). Thumbnails and pictures that it may carry besides are skipped. Raises
+    PhotoError where there is too much of anything.
     """
-    scans = segments = at = 0
+    segments = scans = exifs = at = 0
     sizes = []
     while (marker := _JPEG_MARKER.search(data, at)) and marker[0] != _JPEG_END:
         segments += 1
         scans += marker[0] == _JPEG_SCAN
-        if scans > MAX_SCANS or segments > MAX_READS:
+        exifs += marker[0] == _JPEG_EXIF and data.startswith(b"Exif", marker.end() + 2)
+        if segments > MAX_READS or scans > MAX_SCANS or exifs > MAX_EXIFS:
             raise PhotoError(NOT_A_PHOTO)
         at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
         if marker[0][1] in _JPEG_FRAMES:
             height, width = struct.unpack_from(">HH", data, marker.end() + 3)
             sizes.append((width, height))
-    if sizes != [size]:
-        raise PhotoError(NOT_A_PHOTO)
+    return sizes
 
 
 def _check_tiff(image: Image.Image) -> None:
