@@ -230,6 +230,8 @@ def forms(image: Image.Image) -> Iterator[tuple[str, bytes]]:
     yield "restarts.jpg", save(image, "JPEG", restart_marker_rows=1, **_BEST["JPEG"])
     yield "cmyk.jpg", save(image.convert("CMYK"), "JPEG", **_BEST["JPEG"])
     yield "ycck.jpg", _ycck(image)
+    jpeg, part = save(image, "JPEG", **_BEST["JPEG"]), segment(0xE1, b"Exif\0\0" + bytes(65_000))
+    yield "20-parts-of-exif.jpg", jpeg[:2] + 20 * part + jpeg[2:]
     yield "12-megapixels.jpg", save(image.resize((4032, 3024)), "JPEG", quality=85)
     yield "two-pictures.mpo", save(image, "MPO", **_second(image), **_BEST["MPO"])
     yield "8-bit.png", save(image, "PNG")
