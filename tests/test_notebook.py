@@ -12,6 +12,7 @@ NOTEBOOK = ROOT / "train_notebook.ipynb"
 
 def test_a_student_can_run_it_without_any_photograph(tmp_path, monkeypatch):
     monkeypatch.setenv("DURIAN_NOTEBOOK", "quick")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     before = {path: path.read_bytes() for path in (ROOT / "model").iterdir()}
     nbclient.NotebookClient(
@@ -20,6 +21,7 @@ def test_a_student_can_run_it_without_any_photograph(tmp_path, monkeypatch):
     assert "MB of weights" in str(notebook.cells[-2].outputs)
     after = {path: path.read_bytes() for path in (ROOT / "model").iterdir()}
     assert before == after, "a quick run must not touch the shipped model"
+    assert not [left for left in tmp_path.iterdir() if left.is_dir()], "nor leave its own behind"
 
 
 def test_it_is_committed_executed_without_an_error():
