@@ -330,18 +330,26 @@ def _plain(views: Views, rows: np.ndarray) -> Iterator[list[np.ndarray]]:
         yield [views.seen[0][batch].astype("float32"), views.colour[0][batch].astype("float32")]
 
 
-def _even_out(judge: keras.Model, views: Views, rows: np.ndarray) -> None:
-    """Give the features mean 0 and variance 1, taken over whole pictures."""
+def features(judge: keras.Model, views: Views, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the judge sees in the plain view of whole pictures, its map of places aside.
+
+    That is their shapes, (n, 2048) float32, and the square roots of their colours, (n, 128).
+    """
     maps = keras.Model(judge.inputs, [judge.get_layer(name).output for name in ("shapes", "cells")])
     means = [
         [part.mean(axis=(1, 2)) for part in maps.predict_on_batch(batch)]
         for batch in _plain(views, rows)
     ]
     shapes, colours = (np.concatenate(part) for part in zip(*means, strict=True))
-    for name, features in zip(EVEN, (shapes, np.sqrt(colours + RARE)), strict=True):
-        features = np.tile(features, len(PLACES))
+    return shapes, np.sqrt(colours + RARE)
+
+
+def _even_out(judge: keras.Model, views: Views, rows: np.ndarray) -> None:
+    """Give the features mean 0 and variance 1, taken over whole pictures."""
+    for name, part in zip(EVEN, features(judge, views, rows), strict=True):
+        part = np.tile(part, len(PLACES))
         layer = judge.get_layer(name)
-        layer.set_weights([features.mean(axis=0), features.var(axis=0), np.array(len(features))])
+        layer.set_weights([part.mean(axis=0), part.var(axis=0), np.array(len(part))])
         layer.finalize_state()
 
 
