@@ -298,8 +298,8 @@ such folds; by AUROC, 50% is a guess.
 {learning}
 
 Error falls about as a power of the number of photographs (Hestness et al. 2017, arXiv:1712.00409).
-If it goes on so, it takes {needed}: a rough guess, for photographs of the
-same mix.
+If it goes on so, it takes {needed}:
+a rough guess, for photographs of the same mix.
 What was tried and left is told at the end of the project's training notebook.
 
 The photographs were gathered from public repositories, most of which state no licence for them;
