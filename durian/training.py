@@ -399,8 +399,10 @@ def train_tutorial(
 ) -> keras.Model:
     """Train the tutorial's network in the tutorial's way on (photos, labels), uint8 and int.
 
-    Its checkpoints go to `folder`; a run that was stopped goes on from there.
+    Its checkpoints go to `folder`; a run that was stopped goes on from there, but forgets how good
+    its best epoch was.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     vary = keras.Sequential(
         [
             layers.RandomRotation(15 / 360),
