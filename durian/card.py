@@ -236,7 +236,7 @@ are therefore too narrow.
 {results}
 
 The tutorial's recipe is the one that this project grew from, {baseline}.
-Its runs, each with a seed of its own, come to a macro-F1 of {runs};
+Its runs come to a macro-F1 of {runs};
 the best of them is in the table, and ours is {gain} points above it.
 
 {breeds}
