@@ -375,7 +375,7 @@ def calibrate(judge: keras.Model, confidences: np.ndarray, labels: np.ndarray) -
 def choose_threshold(confidences: np.ndarray, labels: np.ndarray, accuracy: float) -> float:
     """Return the confidence above which answers on unseen photographs are right so often."""
     top, right = confidences.max(axis=1), confidences.argmax(axis=1) == labels
-    for threshold in np.arange(0.2, 1, 0.01):
+    for threshold in np.arange(0.2, top.max(), 0.01):
         if right[top >= threshold].mean() >= accuracy:
             return round(float(threshold), 2)
     raise ValueError(f"No threshold makes answers {accuracy:.0%} right.")
