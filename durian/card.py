@@ -27,7 +27,7 @@ def render(facts: dict) -> str:
         metadata=_metadata(test),
         repo=REPO,
         size=facts["input_size"],
-        accuracy=_span(test["all"]["accuracy"]),
+        accuracy=span(test["all"]["accuracy"]),
         photographs=test["all"]["photographs"],
         results=_table(
             (
@@ -38,24 +38,24 @@ def render(facts: dict) -> str:
                 (
                     PARTS[part],
                     test[part]["photographs"],
-                    _span(test[part]["accuracy"]),
-                    _span(test[part]["macro_f1"]),
+                    span(test[part]["accuracy"]),
+                    span(test[part]["macro_f1"]),
                     _percent(test[part]["top_2"]),
-                    _span(theirs[part]["accuracy"]),
-                    _span(theirs[part]["macro_f1"]),
+                    span(theirs[part]["accuracy"]),
+                    span(theirs[part]["macro_f1"]),
                 )
                 for part in PARTS
             ],
         ),
         gain=round(100 * (test["all"]["macro_f1"]["value"] - theirs["all"]["macro_f1"]["value"])),
-        runs=", ".join(_span(run["all"]["macro_f1"]) for run in runs),
+        runs=", ".join(span(run["all"]["macro_f1"]) for run in runs),
         breeds=_table(
             ("breed", "n", "recall", "precision"),
             [
                 (
                     label[slug],
                     n,
-                    _span(test["all"]["recall"][slug]),
+                    span(test["all"]["recall"][slug]),
                     _percent(test["all"]["precision"][slug]),
                 )
                 for slug, n in test["all"]["count"].items()
@@ -71,14 +71,14 @@ def render(facts: dict) -> str:
         crossed=_table(
             ("wild photographs, five folds by fruit", "n", "accuracy", "macro-F1"),
             [
-                (name, row["photographs"], _span(row["accuracy"]), _span(row["macro_f1"]))
+                (name, row["photographs"], span(row["accuracy"]), span(row["macro_f1"]))
                 for name, row in crossed.items()
             ],
         ),
         crossed_recall=_table(
             ("breed", "n", "recall"),
             [
-                (label[slug], crossed["five classes"]["count"][slug], _span(recall))
+                (label[slug], crossed["five classes"]["count"][slug], span(recall))
                 for slug, recall in crossed["five classes"]["recall"].items()
             ],
         ),
@@ -88,9 +88,9 @@ def render(facts: dict) -> str:
                 (
                     name,
                     row["unknown"],
-                    f"{row['auroc']:.3f}",
-                    _percent(row["false_accept_at_95"]),
-                    _percent(row["named_a_breed"]),
+                    span(row["auroc"], ".3f"),
+                    span(row["false_accept_at_95"]),
+                    span(row["named_a_breed"]),
                 )
                 for name, row in measured["open_set"].items()
             ],
@@ -98,13 +98,13 @@ def render(facts: dict) -> str:
         left_out=_table(
             ("kind left out of training", "n", "refused"),
             [
-                (name, row["pictures"], _percent(row["refused"]))
+                (name, row["pictures"], span(row["refused"]))
                 for name, row in measured["kinds_left_out"].items()
             ],
         ),
         second_day=measured["second_day"]["photographs"],
-        second_day_accuracy=_percent(measured["second_day"]["accuracy"]),
-        second_day_two=_percent(measured["second_day"]["of_the_two"]),
+        second_day_accuracy=span(measured["second_day"]["accuracy"]),
+        second_day_two=span(measured["second_day"]["of_the_two"]),
         robustness=_table(
             ("studio test photographs", "accuracy"),
             [(name, _percent(value)) for name, value in measured["robustness"].items()],
@@ -112,7 +112,7 @@ def render(facts: dict) -> str:
         opened=_percent(crossed["four breeds, opened fruit"]["accuracy"]["value"]),
         whole=_percent(crossed["four breeds, whole fruit"]["accuracy"]["value"]),
         phoenix=crossed["five classes"]["count"]["golden-phoenix"],
-        phoenix_recall=_span(crossed["five classes"]["recall"]["golden-phoenix"]),
+        phoenix_recall=span(crossed["five classes"]["recall"]["golden-phoenix"]),
         ece=f"{test['all']['ece']:.3f}",
         reliability=_table(
             ("says", "is right", "n"),
@@ -189,8 +189,9 @@ def _percent(value: float) -> str:
     return f"{100 * value:.0f}%"
 
 
-def _span(figure: dict) -> str:
-    return f"{_percent(figure['value'])} ({_percent(figure['low'])}–{_percent(figure['high'])})"
+def span(figure: dict, form: str = ".0%") -> str:
+    """Return a figure with its interval as text, such as 88% (78%–94%)."""
+    return f"{figure['value']:{form}} ({figure['low']:{form}}–{figure['high']:{form}})"
 
 
 CARD = """---
@@ -229,9 +230,9 @@ price fruit by it**, and do not accuse anyone with it.
 
 ## Results
 
-The splits are by fruit or shooting session, never by frame. Intervals are bootstraps over fruits;
-those of a breed's recall are Wilson's, which take the photographs of one fruit for independent and
-are therefore too narrow.
+The splits are by fruit or shooting session, never by frame. Intervals are bootstraps over fruits.
+Those of a breed's recall, of another day and of unknowns are Wilson's (of an AUROC, Hanley and
+McNeil's), which take the photographs of one fruit for independent and are therefore too narrow.
 
 {results}
 

@@ -1,8 +1,8 @@
 """Confidences and true classes in, honest figures out, each with how many photographs it rests on.
 
 Intervals are 95% percentile bootstraps that draw whole groups (a fruit, a shooting session), since
-photographs of one fruit are not independent; only those of a breed's recall, for which there are
-too few groups to draw from, count photographs.
+photographs of one fruit are not independent. Only those of a breed's recall and of unknowns, for
+which there are too few groups to draw from, count photographs.
 """
 
 from collections.abc import Callable, Sequence
@@ -59,7 +59,7 @@ def _figures(labels: np.ndarray, confidences: np.ndarray, groups: np.ndarray) ->
         ),
         "top_2": float((order[:, :2] == labels[:, None]).any(axis=1).mean()),
         "ece": expected_calibration_error(labels, confidences),
-        "recall": {CLASSES[i]: _share(round(recall[i] * count[i]), int(count[i])) for i in present},
+        "recall": {CLASSES[i]: share(round(recall[i] * count[i]), int(count[i])) for i in present},
         "precision": {CLASSES[i]: float(precision[i]) for i in present},
         "count": {CLASSES[i]: int(count[i]) for i in present},
         "confusion": confusion_matrix(labels, named, labels=range(len(CLASSES))).tolist(),
@@ -78,7 +78,7 @@ def _interval(figure: Callable[[np.ndarray], float], groups: np.ndarray) -> dict
     return {"value": float(figure(np.arange(len(groups)))), "low": float(low), "high": float(high)}
 
 
-def _share(hits: int, count: int) -> dict:
+def share(hits: int, count: int) -> dict:
     """Return a share with its 95% interval after Wilson (1927), which holds for few photographs."""
     interval = binomtest(hits, count).proportion_ci(method="wilson")
     return {"value": hits / count, "low": float(interval.low), "high": float(interval.high)}
@@ -126,10 +126,26 @@ def open_set(known: np.ndarray, unknown: np.ndarray) -> dict:
     scores = [confidences[:, KNOWN].sum(axis=1) for confidences in (known, unknown)]
     truth = np.repeat([1, 0], [len(known), len(unknown)])
     threshold = np.quantile(scores[0], 0.05)
+    named = unknown.argmax(axis=1) != CLASSES.index(NONE)
     return {
         "known": len(known),
         "unknown": len(unknown),
-        "auroc": float(roc_auc_score(truth, np.concatenate(scores))),
-        "false_accept_at_95": float((scores[1] >= threshold).mean()),
-        "named_a_breed": float((unknown.argmax(axis=1) != CLASSES.index(NONE)).mean()),
+        "auroc": area(roc_auc_score(truth, np.concatenate(scores)), len(known), len(unknown)),
+        "false_accept_at_95": share(int((scores[1] >= threshold).sum()), len(unknown)),
+        "named_a_breed": share(int(named.sum()), len(unknown)),
+    }
+
+
+def area(auroc: float, positives: int, negatives: int) -> dict:
+    """Return an AUROC with its 95% interval after Hanley and McNeil (1982)."""
+    both_positives = auroc / (2 - auroc) - auroc**2
+    both_negatives = 2 * auroc**2 / (1 + auroc) - auroc**2
+    variance = (
+        auroc * (1 - auroc) + (positives - 1) * both_positives + (negatives - 1) * both_negatives
+    ) / (positives * negatives)
+    margin = 1.96 * variance**0.5
+    return {
+        "value": float(auroc),
+        "low": float(max(0, auroc - margin)),
+        "high": float(min(1, auroc + margin)),
     }

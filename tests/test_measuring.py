@@ -94,9 +94,20 @@ def test_the_surest_answers_are_counted_first():
 def test_saying_no_is_measured_by_the_mass_on_all_breeds():
     unsure_which = np.array([[0.4, 0.1, 0.4, 0.05, 0.05]] * 20)  # but sure that it is a breed
     apart = measuring.open_set(unsure_which, says([OTHER] * 10, 0.9))
-    assert (apart["auroc"], apart["false_accept_at_95"], apart["named_a_breed"]) == (1, 0, 0)
+    assert apart["auroc"]["value"] == 1
+    assert apart["false_accept_at_95"]["value"] == apart["named_a_breed"]["value"] == 0
+    assert apart["named_a_breed"]["high"] > 0.2  # ten pictures prove little
     alike = measuring.open_set(unsure_which, unsure_which)
-    assert (alike["auroc"], alike["false_accept_at_95"], alike["named_a_breed"]) == (0.5, 1, 1)
+    assert alike["auroc"]["value"] == 0.5
+    assert alike["false_accept_at_95"]["value"] == alike["named_a_breed"]["value"] == 1
+
+
+def test_an_auroc_of_few_pictures_has_a_wide_interval():
+    few, many = measuring.area(0.8, 20, 10), measuring.area(0.8, 200, 100)
+    for area in (few, many):
+        assert area["low"] < area["value"] == 0.8 < area["high"] <= 1
+    width = [area["high"] - area["low"] for area in (few, many)]
+    assert width[0] == pytest.approx(10**0.5 * width[1], rel=0.1)
 
 
 def test_temperature_makes_a_boaster_modest_and_keeps_what_it_names():
