@@ -161,3 +161,69 @@ def test_confidences_are_those_of_the_weights_just_loaded(model):
     finally:
         even.set_weights([mean, variance, count])
         even.finalize_state()
+
+
+def test_a_stage_trains_what_it_should_and_a_finished_one_is_read(tmp_path, monkeypatch):
+    judge = keras.saving.load_model(ROOT / "model", compile=False).get_layer("judge")
+    random, labels = np.random.default_rng(0), np.array([0, 1, 2, 3])
+    seen, colour = (
+        random.random((4, *part.shape[1:]), "float32").astype("float16") for part in judge.inputs
+    )
+    where = np.full((4, network.GRID, network.GRID, 4), 255, "uint8")
+    views = training.Views([seen], [colour], [where])
+    stages = (training.Stage(15, 1, 2e-3), training.Stage(14, 1, 1e-3))
+
+    def run() -> list[Path]:
+        chances = np.ones(4, "float32")
+        return training.fit(judge, [views] * 2, labels, np.arange(4), chances, tmp_path, stages)
+
+    def weights() -> dict[str, np.ndarray]:
+        late = judge.get_layer("late")
+        layers = [late.get_layer(f"block{number}_sepconv2") for number in (13, 14)]
+        layers.append(judge.get_layer("logits"))
+        return {layer.name: layer.get_weights()[0] for layer in layers}
+
+    monkeypatch.setattr(training, "DRAWS", 2 * training.BATCH)
+    before = weights()
+    first, second = run()
+    both = weights()
+    judge.load_weights(first)
+    new = weights()
+    for name in ("block13_sepconv2", "block14_sepconv2"):
+        np.testing.assert_array_equal(new[name], before[name])
+    np.testing.assert_array_equal(both["block13_sepconv2"], before["block13_sepconv2"])
+    moved = {name: np.abs(both[name] - new[name]).max() for name in both}
+    assert 0 < moved["block14_sepconv2"] < 0.3 * moved["logits"]  # what ImageNet taught, slowly
+    assert np.abs(new["logits"] - before["logits"]).max() > 0
+
+    second.unlink()  # a run that was stopped
+    written = first.stat().st_mtime_ns
+    run()
+    assert first.stat().st_mtime_ns == written
+    assert second.exists()
+    after = weights()
+    judge.load_weights(first)
+    monkeypatch.setattr(training, "Draws", None)  # nothing is left to learn
+    run()
+    for name, weight in weights().items():
+        np.testing.assert_array_equal(weight, after[name])
+
+
+def test_rows_are_drawn_as_often_as_their_chances_say(monkeypatch):
+    rows = np.array([3, 5])
+    views = training.Views(*([np.arange(6.0)[:, None]] * 2 for _ in range(3)))
+    draws = training.Draws(views, np.arange(6) % 5, rows, np.array([1.0, 3.0]), seed=0)
+    drawn = np.concatenate([draws[k][0][0][:, 0] for k in range(len(draws))])
+    assert set(drawn) == {3, 5}
+    assert 0.7 < (drawn == 5).mean() < 0.8
+
+
+def test_the_map_learns_only_from_places_that_are_known():
+    truth = np.zeros((1, 2, 2, 4), "uint8")
+    truth[0, 0, 0] = 255, 255, 0, 0  # one place is known to be fruit; of flesh nobody told
+    said = np.full((1, 2, 2, 2), 0.5, "float32")
+    unsure = float(training.places_loss(truth, said)[0])
+    said[0, 1, 1], said[0, 0, 0, 1] = 0.01, 0.99
+    assert float(training.places_loss(truth, said)[0]) == pytest.approx(unsure)
+    said[0, 0, 0, 0] = 0.99
+    assert float(training.places_loss(truth, said)[0]) < 0.1 * unsure
