@@ -186,7 +186,7 @@ def _table(head: tuple, rows: list[tuple]) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.0f}%"
+    return f"{value:.0%}"
 
 
 def span(figure: dict, form: str = ".0%") -> str:

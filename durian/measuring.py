@@ -1,8 +1,8 @@
 """Confidences and true classes in, honest figures out, each with how many photographs it rests on.
 
 Intervals are 95% percentile bootstraps that draw whole groups (a fruit, a shooting session), since
-photographs of one fruit are not independent. Only those of a breed's recall and of unknowns, for
-which there are too few groups to draw from, count photographs.
+photographs of one fruit are not independent. Only those of shares (a breed's recall, unknowns,
+another day) and of an AUROC count photographs, and are too narrow where one fruit has several.
 """
 
 from collections.abc import Callable, Sequence

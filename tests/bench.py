@@ -5,7 +5,8 @@
 Peers take turns with us, round by round, so that what else the machine does meets all of them.
 Those that stand for how people usually do it run in a process of their own, with TensorFlow as it
 comes; other engines, and Keras where the row says so, get the setting that app.py makes.
-Ten minutes. Needs requirements.txt and bench-requirements.txt, and Debian's Chromium.
+A quarter of an hour on two slow cores. Needs requirements.txt and bench-requirements.txt, and
+Debian's Chromium.
 """
 
 from __future__ import annotations

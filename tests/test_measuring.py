@@ -1,13 +1,11 @@
 """The published figures mean what they say, and are those of the weights that ship."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
 from conftest import ROOT
 
-from durian import data, measuring, network, training
+from durian import data, hub, measuring, network, training
 from durian.breeds import CLASSES, NONE
 
 PHOTOS = ROOT.parent / "shared" / "photos"
@@ -41,7 +39,7 @@ def test_the_published_figures_are_those_of_the_weights_that_ship():
         if sample.split == "test" and sample.style in ("studio", "wild")
     ]
     said = model.predict(data.load(test, network.INPUT_SIZE), batch_size=16, verbose=0)
-    figures = json.loads((ROOT / "model" / "durian.json").read_text())["measured"]["test"]
+    figures = hub.facts()["measured"]["test"]
     again = measuring.measure(test, said)
     assert again.keys() == figures.keys()
     for part, published in figures.items():
@@ -111,15 +109,16 @@ def test_an_auroc_of_few_pictures_has_a_wide_interval():
 
 
 def test_temperature_makes_a_boaster_modest_and_keeps_what_it_names():
-    model = keras.saving.load_model(ROOT / "model", compile=False)
-    judge = model.get_layer("judge")
-    kernel, _ = judge.get_layer("logits").get_weights()
+    judge = keras.saving.load_model(ROOT / "model", compile=False).get_layer("judge")
+    random = np.random.default_rng(0)
+    seen, colour = (random.random((4, *part.shape[1:]), "float32") for part in judge.inputs)
+    views, rows = training.Views([seen], [colour], []), np.arange(4)
+    before = training.confidences(judge, views, rows)
     labels, said = np.array([0] * 7 + [2] * 3), says([0] * 10, 0.99)
     temperature = training.calibrate(judge, said, labels)
-    assert temperature > 1
-    np.testing.assert_allclose(
-        judge.get_layer("logits").get_weights()[0] * temperature, kernel, rtol=1e-4
-    )
+    after = training.confidences(judge, views, rows)
+    assert (after.max(axis=1) < before.max(axis=1)).all()
+    assert (after.argmax(axis=1) == before.argmax(axis=1)).all()
     cooler = said ** (1 / temperature)
     cooler /= cooler.sum(axis=1, keepdims=True)
     assert measuring.expected_calibration_error(labels, cooler) < 0.02
@@ -138,4 +137,4 @@ def test_scarce_breeds_are_drawn_more_often_but_do_not_shout():
     truth = [0] * 16 + [1]
     chances = data.balance(samples(truth, [str(number) for number in range(17)]))
     assert chances.mean() == pytest.approx(1)
-    assert chances[-1] == pytest.approx(4 * chances[0])
+    assert chances[0] < chances[-1] < 16 * chances[0]
