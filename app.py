@@ -15,13 +15,14 @@ from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
 from starlette.middleware import Middleware
 
-from durian import DurianClassifier, PhotoError, guard, guide, hub, open_photo
+from durian import DurianClassifier, PhotoError, hub, open_photo
 from durian.breeds import BREEDS, CLASSES
-from durian.head import Head
 from durian.heat import overlay
 from durian.hub import WeightsError
 from durian.photo import UNREADABLE
-from durian.words import preferred, say
+from durian.web import content, guard
+from durian.web.i18n import preferred, say
+from durian.web.link_preview import LinkPreview
 
 # A folder of its own, so that sweeping it takes nothing from other Gradio apps.
 os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "durian")))
@@ -63,7 +64,7 @@ EXAMPLES = sorted(
     Path(__file__).with_name("examples").glob("*.jpg"),
     key=lambda path: (path.stem.rsplit("-", 1)[1], CLASSES.index(path.stem.rsplit("-", 1)[0])),
 )
-PAGE = Path(guide.__file__).with_name("page")  # .css and .js: its looks, and what it does itself
+PAGE = Path(content.__file__).with_name("page")  # .css and .js: its looks, and what it does itself
 PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -183,7 +184,7 @@ try:
 except (OSError, ValueError, KeyError):
     THRESHOLD = 1.0  # no facts, hence no model and no answers
 
-i18n = gr.I18n(**guide.translations())
+i18n = gr.I18n(**content.translations())
 NOTHING = [str(i18n("empty")), str(i18n("breeds"))]
 WORDS = {  # by label, for answers that are not sure and for those that are
     BREEDS[slug]["label"]: [
@@ -195,7 +196,7 @@ WORDS = {  # by label, for answers that are not sure and for those that are
 REFUSE = f"() => durian.refuse({json.dumps(str(i18n('No answer yet')))})"
 SAY = f"(answer) => durian.say(answer, {THRESHOLD}, {json.dumps(WORDS)}, {json.dumps(NOTHING)})"
 
-with Page(title=guide.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enabled=False) as demo:
+with Page(title=content.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enabled=False) as demo:
     gr.HTML(str(i18n("about")), elem_id="about")
     with gr.Row():
         with gr.Column():
@@ -272,7 +273,7 @@ if __name__ == "__main__":
         app_kwargs={
             "middleware": [
                 Middleware(guard.Guard, endpoints=demo.get_api_info()["named_endpoints"]),
-                Middleware(Head, picture=PREVIEW),
+                Middleware(LinkPreview, picture=PREVIEW),
             ],
             "openapi_url": None,
         },

@@ -16,10 +16,11 @@ from PIL import Image, ImageDraw
 from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.testclient import TestClient
 
-from durian import guard, guide, photo
+from durian import photo
 from durian.breeds import BREEDS, LABELS, NONE
-from durian.head import Head
-from durian.words import LANGUAGES, SENTENCES, preferred, say
+from durian.web import content, guard
+from durian.web.i18n import LANGUAGES, SENTENCES, preferred, say
+from durian.web.link_preview import LinkPreview
 
 ADD_ONE = "Add a photo of a durian first."
 REFUSALS = [
@@ -137,7 +138,7 @@ def test_an_endless_stream_is_ended(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_shared_link_has_a_preview_in_the_readers_language(app: App):
     page = httpx.get(app.url, headers={"accept-language": "ms"}).text
-    assert preview(page)["og:title"] == say(guide.TITLE, "ms")
+    assert preview(page)["og:title"] == say(content.TITLE, "ms")
     assert page.count("og:title") == 2  # by property and by name; none of Gradio's own
     picture = httpx.get(preview(page)["og:image"])
     assert min(Image.open(io.BytesIO(picture.content)).size) >= 400
@@ -145,7 +146,7 @@ def test_a_shared_link_has_a_preview_in_the_readers_language(app: App):
 
 def test_on_a_space_the_preview_has_the_public_address(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SPACE_HOST", "durian-breeds.hf.space")
-    page = Head(HTMLResponse("<html><head></head></html>"), EXAMPLES[0])
+    page = LinkPreview(HTMLResponse("<html><head></head></html>"), EXAMPLES[0])
     picture = preview(TestClient(page).get("/").text)["og:image"]
     assert picture.startswith("https://durian-breeds.hf.space/")
 

@@ -13,10 +13,11 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from durian import guide, hub
+from durian import hub
 from durian.breeds import BREEDS, CLASSES, LABELS
 from durian.photo import NOT_A_PHOTO
-from durian.words import name, say
+from durian.web import content
+from durian.web.i18n import name, say
 
 PHONE = {"width": 360, "height": 740}
 SMALL_PHONE = {"width": 360, "height": 640}
@@ -255,7 +256,7 @@ def test_the_page_speaks_the_browsers_language(
 ):
     slug = EXAMPLES[0].stem.rpartition("-")[0]
     with opened(browser, app.url, locale=locale) as page:
-        expect(page.locator("h1")).to_have_text(say(guide.TITLE, language))
+        expect(page.locator("h1")).to_have_text(say(content.TITLE, language))
         expect(page.locator("html")).to_have_attribute("lang", language)
         for sentence in ("Take or choose a photo", "See why", "Know your durians", "How sure"):
             expect(page.locator("body")).to_contain_text(say(sentence, language))
@@ -281,7 +282,7 @@ def test_the_page_speaks_the_browsers_language(
 def test_every_answer_fits_the_place_that_is_kept_for_it(
     browser: Browser, app: App, language: str, locale: str
 ):
-    words = guide.translations()[language]
+    words = content.translations()[language]
     answers = [html for key, html in words.items() if key.startswith(("empty", "sure", "unsure"))]
     with opened(browser, app.url, locale=locale) as page:
         heights = page.evaluate(
@@ -297,7 +298,7 @@ def test_every_answer_fits_the_place_that_is_kept_for_it(
 
 def test_a_language_that_nobody_translated_gets_english(browser: Browser, app: App):
     with opened(browser, app.url, locale="is-IS") as page:
-        expect(page.locator("h1")).to_have_text(guide.TITLE)
+        expect(page.locator("h1")).to_have_text(content.TITLE)
 
 
 def test_it_is_dark_at_night(browser: Browser, app: App):

@@ -10,11 +10,12 @@ import pytest
 from conftest import EXAMPLES, ROOT
 from PIL import Image
 
-from durian import corruptions, open_photo
+from durian import open_photo
 from durian.breeds import BREEDS, LABELS
-from durian.data import Sample, load
 from durian.network import INPUT_SIZE
 from durian.photo import to_array
+from durian.training import corruptions
+from durian.training.dataset import Sample, load
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 from conftest import EXAMPLES, ROOT, App, readme_block
 
-from durian.words import name, preferred
+from durian.web.i18n import name, preferred
 
 SPACE = "https://durian-breeds-which-durian.hf.space"
 

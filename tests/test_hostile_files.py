@@ -89,7 +89,7 @@ def test_the_fuzzer_finds_nothing(tmp_path: Path) -> None:
     run = subprocess.run(
         [
             *("sh", "-c", '"$@"; exit $?', "sh"),
-            *(sys.executable, "tests/fuzz_photo.py", str(tmp_path), "-runs=5000"),
+            *(sys.executable, "tests/tools/fuzz_photo.py", str(tmp_path), "-runs=5000"),
         ],
         cwd=ROOT,
         capture_output=True,

@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from durian import data, hub, measuring, network, training
+from durian import hub, network
 from durian.breeds import CLASSES, NONE
+from durian.training import dataset as data
+from durian.training import fit as training
+from durian.training import metrics as measuring
 
 PHOTOS = ROOT.parent / "shared" / "photos"
 OTHER = CLASSES.index(NONE)

@@ -33,7 +33,7 @@ def test_it_is_committed_executed_without_an_error():
 
 
 def test_the_card_says_what_was_measured():
-    from durian import card
+    from durian.training import card
 
     facts = json.loads((ROOT / "model" / "durian.json").read_text(encoding="utf-8"))
     assert (ROOT / "model" / "README.md").read_text(encoding="utf-8") == card.render(facts)

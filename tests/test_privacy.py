@@ -24,8 +24,9 @@ from api import FILE, PREFIX, Api, Refused
 from conftest import ROOT, App, running_app
 from PIL import Image
 
-from durian import PhotoError, guard, photo
+from durian import PhotoError, photo
 from durian.hub import WEIGHTS
+from durian.web import guard
 
 GOOD = corpus.save(corpus.picture(), "JPEG")
 SECRET = "the-secret-of-this-machine"
@@ -82,7 +83,7 @@ def impatient_app(folder: Path) -> Iterator[tuple[App, Path]]:
     (folder / "app.py").write_text(
         f"import runpy, sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
-        f"from durian import guard\n"
+        f"from durian.web import guard\n"
         f"guard.MAX_AGE, guard.SWEEP_EVERY = 8, 1\n"
         f"runpy.run_path({str(ROOT / 'app.py')!r}, run_name='__main__')\n"
     )

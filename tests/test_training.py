@@ -8,9 +8,12 @@ import pytest
 from conftest import EXAMPLES, ROOT
 from PIL import Image
 
-from durian import corruptions, data, network, open_photo, training
+from durian import network, open_photo
 from durian.breeds import CLASSES
 from durian.photo import to_array
+from durian.training import corruptions
+from durian.training import dataset as data
+from durian.training import fit as training
 
 SIZE = 288
 WHOLE = [path for path in EXAMPLES if path.stem.endswith("whole")]

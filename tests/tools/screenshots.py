@@ -1,6 +1,6 @@
 """Takes pictures of the page in every size, light, language and state, to be looked at by a person.
 
-    python tests/screenshots.py [folder of pictures, tests/screenshots/ unless told]
+    python tests/tools/screenshots.py [folder of pictures, tests/screenshots/ unless told]
 
 One sheet a language and light; columns are states, rows are widths.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 from conftest import CHROMIUM_FLAGS, EXAMPLES, ROOT, running_app
 from test_browser import opened, unsure_photo, upload
 

@@ -1,6 +1,6 @@
 // What the page does by itself, without asking the server.
 
-// What the visitor's language has for an English text, or for a key of `guide.translations`.
+// What the visitor's language has for an English text, or for a key of `content.translations`.
 const spoken = (text) =>
   window.gradio_config?.i18n_translations?.[document.documentElement.lang]?.[text] ?? text
 

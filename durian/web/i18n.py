@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from .breeds import BREEDS
+from ..breeds import BREEDS
 
 SENTENCES: dict[str, dict[str, str]] = json.loads(
-    Path(__file__).with_name("languages.json").read_text(encoding="utf-8")
+    Path(__file__).with_name("translations.json").read_text(encoding="utf-8")
 )
 """By English sentence, what it is in other languages; one that is missing stays English."""
 

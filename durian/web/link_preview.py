@@ -15,14 +15,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .guide import ABOUT, TITLE
-from .words import preferred, say
+from .content import ABOUT, TITLE
+from .i18n import preferred, say
 
 PICTURE = "/preview.jpg"
 _GRADIOS_PREVIEW = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 
 
-class Head:
+class LinkPreview:
     """ASGI middleware: the page with our own preview, in the language that the browser asks for."""
 
     def __init__(self, app: ASGIApp, picture: Path) -> None:

@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .photo import MAX_BYTES, TOO_HEAVY, PhotoError
+from ..photo import MAX_BYTES, TOO_HEAVY, PhotoError
 
 MAX_UPLOAD = MAX_BYTES + 1024  # bytes: one photo and its multipart headers
 MAX_BODY = MAX_BYTES * 3 // 2  # bytes: one photo in base64, which makes it a third longer

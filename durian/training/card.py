@@ -5,8 +5,8 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from .breeds import BREEDS, CLASSES
-from .hub import FACTS, REPO
+from ..breeds import BREEDS, CLASSES
+from ..hub import FACTS, REPO
 
 PARTS = {"all": "all", "studio": "whole fruit, studio", "wild": "anything, in the wild"}
 

@@ -1,11 +1,11 @@
 """Measures the speed and size of this project beside its peers: prints one table.
 
-    python tests/bench.py [SECTION …]     of: library, decoding, start, browser, clients, disk
+    python tests/tools/bench.py [SECTION …]     of: library, decoding, start, browser, clients, disk
 
 Peers take turns with us, round by round, so that what else the machine does meets all of them.
 Those that stand for how people usually do it run in a process of their own, with TensorFlow as it
 comes; other engines, and Keras where the row says so, get the setting that app.py makes.
-A quarter of an hour on two slow cores. Needs requirements.txt and bench-requirements.txt, and
+A quarter of an hour on two slow cores. Needs requirements.txt and tools/requirements.txt, and
 Debian's Chromium.
 """
 
@@ -35,6 +35,9 @@ from unittest.mock import patch
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")  # as app.py does
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
 from api import Api

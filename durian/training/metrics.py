@@ -16,8 +16,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from .breeds import CLASSES, NONE
-from .data import Sample
+from ..breeds import CLASSES, NONE
+from .dataset import Sample
 
 DRAWS = 1000
 BINS = 10  # of the reliability diagram

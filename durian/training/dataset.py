@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .breeds import CLASSES, NONE
-from .photo import open_photo, to_array
+from ..breeds import CLASSES, NONE
+from ..photo import open_photo, to_array
 
 SPLITS = ("train", "valid", "test")
 # Kinds of far unknowns, by the split that they serve: what is tested was never trained on.

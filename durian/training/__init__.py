@@ -1,0 +1,1 @@
+"""Training: from labelled photographs to the files in `model/`."""

@@ -1,0 +1,1 @@
+"""The page: what the browser sees around the classifier."""
