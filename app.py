@@ -4,7 +4,6 @@ import base64
 import json
 import logging
 import os
-import tempfile
 from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
@@ -20,13 +19,11 @@ from durian.breeds import BREEDS, CLASSES
 from durian.heat import overlay
 from durian.hub import WeightsError
 from durian.photo import UNREADABLE
-from durian.web import content, guard
+from durian.web import content, guard, storage
 from durian.web.i18n import preferred, say
 from durian.web.link_preview import LinkPreview
 
-# A folder of its own, so that sweeping it takes nothing from other Gradio apps.
-os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), "durian")))
-UPLOADS = Path(os.environ["GRADIO_TEMP_DIR"]).resolve()
+UPLOADS = storage.prepare()
 # Nothing is trained in this process, so oneDNN need not arrange the weights anew for each photo.
 os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
 
@@ -196,7 +193,7 @@ WORDS = {  # by label, for answers that are not sure and for those that are
 REFUSE = f"() => durian.refuse({json.dumps(str(i18n('No answer yet')))})"
 SAY = f"(answer) => durian.say(answer, {THRESHOLD}, {json.dumps(WORDS)}, {json.dumps(NOTHING)})"
 
-with Page(title=content.TITLE, delete_cache=(300, guard.MAX_AGE), analytics_enabled=False) as demo:
+with Page(title=content.TITLE, analytics_enabled=False) as demo:
     gr.HTML(str(i18n("about")), elem_id="about")
     with gr.Row():
         with gr.Column():
@@ -266,9 +263,7 @@ demo.queue(max_size=64, api_open=False)
 
 if __name__ == "__main__":
     guard.give_back_memory()
-    guard.keep_sweeping(
-        UPLOADS, keep={path for block in demo.blocks.values() for path in block.keep_in_cache}
-    )
+    storage.keep_clean(UPLOADS, samples=EXAMPLES)
     demo.launch(
         app_kwargs={
             "middleware": [

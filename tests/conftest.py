@@ -51,6 +51,12 @@ class App:
     process: subprocess.Popen
     log: Path
 
+    @property
+    def uploads(self) -> Path:
+        """The folder that it made for what visitors send, in a GRADIO_TEMP_DIR beside its log."""
+        (folder,) = (self.log.parent / "gradio").resolve().glob("durian-*")
+        return folder
+
 
 @dataclass
 class Hub:

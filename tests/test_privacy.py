@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import os
 import pickle
 import shutil
 import socket
@@ -77,18 +78,18 @@ def files(folder: Path) -> set[Path]:
 
 
 @contextmanager
-def impatient_app(folder: Path) -> Iterator[tuple[App, Path]]:
+def impatient_app(folder: Path) -> Iterator[App]:
     """The app with seconds for minutes: files live for 8 s and are looked for every second."""
     folder.mkdir(exist_ok=True)
     (folder / "app.py").write_text(
         f"import runpy, sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
-        f"from durian.web import guard\n"
-        f"guard.MAX_AGE, guard.SWEEP_EVERY = 8, 1\n"
+        f"from durian.web import storage\n"
+        f"storage.MAX_AGE, storage.CLEAN_EVERY = 8, 1\n"
         f"runpy.run_path({str(ROOT / 'app.py')!r}, run_name='__main__')\n"
     )
     with running_app(folder / "app.log", cwd=folder) as app:
-        yield app, folder / "gradio"
+        yield app
 
 
 def until(happened: Callable[[], bool], seconds: float = 20) -> bool:
@@ -100,12 +101,16 @@ def until(happened: Callable[[], bool], seconds: float = 20) -> bool:
 
 
 def test_no_photo_outlives_its_time(tmp_path: Path) -> None:
-    left_behind = tmp_path / "gradio" / "0123" / "photo-of-a-killed-process.jpg"
-    left_behind.parent.mkdir(parents=True)
-    left_behind.write_bytes(GOOD)
-    with impatient_app(tmp_path) as (app, uploads):
-        assert until(lambda: not left_behind.parent.exists())
-        api = Api(app.url)
+    thesis = tmp_path / "gradio" / "thesis.txt"  # of somebody who keeps things there, too
+    thesis.parent.mkdir()
+    thesis.write_text("three years of work")
+    os.utime(thesis, (0, 0))
+    with impatient_app(tmp_path) as killed:
+        left_behind = Path(Api(killed.url).upload("photo.jpg", GOOD))
+        killed.process.kill()
+    with impatient_app(tmp_path) as app:
+        assert until(lambda: not left_behind.exists())
+        api, uploads = Api(app.url), app.uploads
         assert api.ask_inline(GOOD)
         samples = files(uploads)
         uploaded = Path(api.upload("photo.jpg", GOOD))
@@ -125,10 +130,11 @@ def test_no_photo_outlives_its_time(tmp_path: Path) -> None:
         assert until(lambda: not uploaded.parent.exists())
         assert until(lambda: not files(uploads) - samples)
         assert api.http.get(f"{PREFIX}/file={uploaded}").status_code == 403
-        for path in files(uploads):  # the samples' copies, which the page shows
+        for path in uploads.glob("*/*"):  # the samples' copies, which the page shows
             assert api.http.get(f"{PREFIX}/file={path}").status_code == 200
         assert refusal(api, {"path": str(uploaded), "meta": FILE}) == photo.UNREADABLE
         assert api.ask(GOOD)
+    assert thesis.exists()
 
 
 def test_nothing_is_written_elsewhere(tmp_path: Path) -> None:
@@ -150,7 +156,7 @@ def test_nothing_is_written_elsewhere(tmp_path: Path) -> None:
         after = {path for place in places for path in files(place)} | set(ROOT.iterdir())
         assert not after - before
         uploads = [path for path in files(tmp_path) if path.read_bytes() == GOOD]
-        assert uploads and all(tmp_path / "gradio" in path.parents for path in uploads)
+        assert uploads and all(app.uploads in path.parents for path in uploads)
 
 
 def test_the_log_tells_nothing_of_a_photo(tmp_path: Path) -> None:
@@ -224,7 +230,7 @@ ROUTES = [
 def test_no_route_serves_the_machines_files(route: str, app: App, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text(SECRET)
-    link = Path(app.log.parent, "gradio", f"link-{uuid.uuid4().hex}.jpg")
+    link = Path(app.uploads, f"link-{uuid.uuid4().hex}.jpg")
     link.symlink_to(secret)
     targets = [secret, ROOT / "app.py", ROOT / "durian/photo.py", app.log, Path("/etc/passwd")]
     asked = [climb.format(target) for climb in CLIMBS for target in targets]
@@ -248,7 +254,7 @@ def test_no_route_serves_the_machines_files(route: str, app: App, tmp_path: Path
 def test_no_path_on_the_machine_is_taken_for_a_photo(api: Api, app: App, tmp_path: Path) -> None:
     mine = tmp_path / "mine.jpg"
     mine.write_bytes(GOOD)
-    uploads = app.log.parent / "gradio"
+    uploads = app.uploads
     link = uploads / f"link-{uuid.uuid4().hex}.jpg"
     link.symlink_to(mine)
     sample = next((ROOT / "examples").glob("*.jpg"))
@@ -270,7 +276,7 @@ def test_no_path_on_the_machine_is_taken_for_a_photo(api: Api, app: App, tmp_pat
      "%2e%2e%2fescape.jpg", "escape.jpg\0.txt", "escape\r\nX-Injected: yes.jpg", "é" * 300],
 )  # fmt: skip
 def test_an_upload_lands_in_its_own_folder_whatever_its_name(name: str, api: Api, app: App) -> None:
-    uploads = app.log.parent / "gradio"
+    uploads = app.uploads
     outside = files(app.log.parent) - files(uploads)
     answer = api.http.post(f"{PREFIX}/upload", files={"files": (name, GOOD)})
     assert answer.status_code < 500

@@ -1,18 +1,15 @@
 """Keeps a public Gradio page within bounds that Gradio 6.31 does not set itself.
 
-Request bodies have a size, links are followed with care, routes that the page has no use for are
-shut, and no file outlives its hour, not even what a broken upload or a killed process left behind.
+Request bodies have a size, links are followed with care, and routes that the page has no use for
+are shut.
 """
 
 import asyncio
 import ctypes
 import logging
 import re
-import threading
-import time
 from collections.abc import Collection
 from contextlib import suppress
-from pathlib import Path
 
 import httpx
 import safehttpx
@@ -24,8 +21,6 @@ from ..photo import MAX_BYTES, TOO_HEAVY, PhotoError
 
 MAX_UPLOAD = MAX_BYTES + 1024  # bytes: one photo and its multipart headers
 MAX_BODY = MAX_BYTES * 3 // 2  # bytes: one photo in base64, which makes it a third longer
-MAX_AGE = 50 * 60  # seconds that a file may stay on disk
-SWEEP_EVERY = 5 * 60  # seconds
 CALL_PATIENCE = 120.0  # seconds that a call gets; Gradio never ends one whose answer was fetched
 LINK_PATIENCE = 8.0  # seconds that a link gets to deliver its photo
 MAX_REDIRECTS = 5
@@ -144,29 +139,6 @@ async def _photo(answer: httpx.Response) -> bytes:
         if len(data) > MAX_BYTES:
             raise PhotoError(TOO_HEAVY)
     return bytes(data)
-
-
-def sweep(folder: Path, keep: Collection[str] = ()) -> None:
-    """Delete the files in `folder`, and its empty folders, that are older than MAX_AGE."""
-    for path in sorted(folder.rglob("*"), reverse=True):  # what is inside comes first
-        with suppress(OSError):  # somebody else was faster, or the folder is not empty
-            if str(path) in keep or time.time() - path.lstat().st_mtime < MAX_AGE:
-                continue
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            else:
-                path.unlink()
-
-
-def keep_sweeping(folder: Path, keep: Collection[str] = ()) -> None:
-    """Sweep now and every few minutes, for as long as the process lives."""
-
-    def run() -> None:
-        while True:
-            sweep(folder, keep)
-            time.sleep(SWEEP_EVERY)
-
-    threading.Thread(target=run, name="sweep", daemon=True).start()
 
 
 def give_back_memory() -> None:

@@ -28,7 +28,7 @@ import httpx
 from api import FILE, Api, Refused, memory
 from conftest import EXAMPLES, App, running_app
 
-from durian.web import guard
+from durian.web import guard, storage
 
 SAMPLE_EVERY = 2.0  # seconds between looks at the memory
 SAME = 0.001  # by how much confidences may differ when photos are answered together
@@ -174,7 +174,7 @@ def killed(folder: Path, clients: int) -> int:
     with running_app(folder / "two.log", GRADIO_TEMP_DIR=str(uploads)) as app:
         right = same(ask(Api(app.url), name, data), expected)
         again = time.monotonic() - start
-        old = [path for path in left if path.exists() and _age(path) > guard.MAX_AGE]
+        old = [path for path in left if path.exists() and _age(path) > storage.MAX_AGE]
     print(
         f"kill -9 with {clients} clients: serves again in {again / cold:.2f} of a cold start,"
         f" right: {right}; {len(left)} files were left, {len(old)} an hour later"

@@ -1,0 +1,100 @@
+"""Keeps uploads in a folder that only this user can read, and none of them for long.
+
+Every process makes a folder of its own, and nothing outside such folders is ever deleted. The file
+MARK in them tells them from other people's, and its age tells whether the process still runs.
+"""
+
+import atexit
+import os
+import shutil
+import stat
+import tempfile
+import threading
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from gradio.processing_utils import save_file_to_cache
+
+MAX_AGE = 50 * 60  # seconds that a file may stay
+CLEAN_EVERY = 60  # seconds
+PREFIX = "durian-"
+MARK = ".made-by-durian"
+_USER = getattr(os, "geteuid", int)()  # 0 where there are no user ids, as `lstat` has it
+
+
+def prepare() -> Path:
+    """Make this process's folder, tell Gradio to use it, and delete it when the process ends.
+
+    It lies in GRADIO_TEMP_DIR, or where the system keeps temporary files if that cannot be used.
+    Raises OSError if neither can.
+    """
+    system = tempfile.gettempdir()
+    place = Path(os.environ.get("GRADIO_TEMP_DIR") or system)
+    try:
+        # The process that started this one may have made a folder, and handed on its name.
+        folder = _make(place.parent if (place / MARK).exists() else place)
+    except OSError:
+        folder = _make(Path(system))
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def keep_clean(folder: Path, samples: Collection[Path]) -> None:
+    """Clean up now and every minute for as long as the process lives; the samples stay."""
+
+    def run() -> None:
+        while True:
+            with suppress(OSError):  # the next round may fare better
+                clean(folder, samples)
+            time.sleep(CLEAN_EVERY)
+
+    threading.Thread(target=run, name="clean", daemon=True).start()
+
+
+def clean(folder: Path, samples: Collection[Path] = ()) -> None:
+    """Delete what is old in `folder`, and the folders of processes that were killed.
+
+    Whatever somebody else deleted of the folder or the samples in it is put back. Raises OSError
+    where that fails.
+    """
+    with suppress(FileExistsError):
+        folder.mkdir(0o700, parents=True)
+    if not _is_own(folder):
+        raise PermissionError(f"{folder} belongs to somebody else now")
+    folder.chmod(0o700)  # Gradio may have put it back first, for everyone to read
+    (folder / MARK).touch()
+    for path in sorted(folder.rglob("*"), reverse=True):  # what is inside comes first
+        with suppress(OSError):  # somebody else was faster, or the folder is not empty
+            if _age(path) < MAX_AGE:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink()
+    for other in folder.parent.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if _is_own(other) and _is_own(other / MARK) and _age(other / MARK) >= MAX_AGE:
+                shutil.rmtree(other)
+    for sample in samples:  # one that is there becomes young again
+        save_file_to_cache(sample, str(folder))
+
+
+def _make(place: Path) -> Path:
+    place.mkdir(parents=True, exist_ok=True)
+    # Resolved, because Gradio compares paths as they are spelt.
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)).resolve()
+    (folder / MARK).touch()
+    return folder
+
+
+def _is_own(path: Path) -> bool:
+    """Tell whether a file or folder is this user's, and no link to somewhere else."""
+    found = path.lstat()
+    return found.st_uid == _USER and not stat.S_ISLNK(found.st_mode)
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.lstat().st_mtime
