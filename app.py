@@ -14,7 +14,7 @@ from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
 from starlette.middleware import Middleware
 
-from durian import DurianClassifier, PhotoError, hub, open_photo
+from durian import DurianClassifier, PhotoError, decision, open_photo
 from durian.breeds import BREEDS, CLASSES
 from durian.heat import overlay
 from durian.hub import WeightsError
@@ -177,9 +177,9 @@ def language_of(request: gr.Request | None) -> str:
 
 
 try:
-    THRESHOLD = hub.facts()["threshold"]  # an answer with less confidence is "not sure"
-except (OSError, ValueError, KeyError):
-    THRESHOLD = 1.0  # no facts, hence no model and no answers
+    THRESHOLDS = decision.thresholds()
+except WeightsError:
+    THRESHOLDS = {}  # the model will not load either, so there are no answers
 
 i18n = gr.I18n(**content.translations())
 NOTHING = [str(i18n("empty")), str(i18n("breeds"))]
@@ -191,7 +191,7 @@ WORDS = {  # by label, for answers that are not sure and for those that are
     for slug in CLASSES
 }
 REFUSE = f"() => durian.refuse({json.dumps(str(i18n('No answer yet')))})"
-SAY = f"(answer) => durian.say(answer, {THRESHOLD}, {json.dumps(WORDS)}, {json.dumps(NOTHING)})"
+SAY = f"(answer) => durian.say(answer, {', '.join(map(json.dumps, (THRESHOLDS, WORDS, NOTHING)))})"
 
 with Page(title=content.TITLE, analytics_enabled=False) as demo:
     gr.HTML(str(i18n("about")), elem_id="about")

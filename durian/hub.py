@@ -14,7 +14,8 @@ from pathlib import Path
 REPO = os.environ.get("DURIAN_MODEL_REPO", "durian-breeds/durian-xception")
 REVISION = os.environ.get("DURIAN_MODEL_REVISION", "main")
 WEIGHTS = "model.weights.h5"
-FACTS = "durian.json"
+CONFIG = "durian.json"  # what the running app reads
+MEASUREMENTS = "measurements.json"  # what the card and the README are written from
 BUNDLE = Path(__file__).parent.parent / "model"
 PATIENCE = 3.5  # seconds that the Hub gets before bundled weights are used instead
 LAST_RESORT = 600.0  # seconds that it gets where there are none
@@ -26,9 +27,18 @@ class WeightsError(RuntimeError):
     """No weights can be had that are the ones this project was measured with."""
 
 
-def facts() -> dict:
-    """Return what the project says of its model: class names, weights' SHA-256, metrics, …"""
-    return json.loads((BUNDLE / FACTS).read_text(encoding="utf-8"))
+def runtime_config() -> dict:
+    """Return what a running app has to know of its model: the weights' SHA-256, thresholds, …
+
+    Raises WeightsError, one sentence that says what to do, when it is missing or damaged.
+    """
+    with suppress(OSError, ValueError):
+        config = json.loads((BUNDLE / CONFIG).read_text(encoding="utf-8"))
+        if isinstance(config, dict) and {"sha256", "thresholds"} <= config.keys():
+            return config
+    raise WeightsError(
+        f"model/{CONFIG} is missing or damaged: get a fresh copy of this project, and start again."
+    )
 
 
 def weights_path() -> Path:
@@ -36,13 +46,7 @@ def weights_path() -> Path:
 
     Raises WeightsError, one sentence that says what to do, when neither is to be had.
     """
-    try:
-        expected = facts()["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(
-            f"model/{FACTS} is missing or damaged: get a fresh copy of this project, and start"
-            " again."
-        ) from error
+    expected = runtime_config()["sha256"]
     bundled = BUNDLE / WEIGHTS
     if path := _download(expected, PATIENCE if bundled.is_file() else LAST_RESORT):
         log.info("Weights from the Hub (%s at %s)", REPO, REVISION)

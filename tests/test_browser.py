@@ -13,8 +13,8 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from durian import hub
 from durian.breeds import BREEDS, CLASSES, LABELS
+from durian.decision import is_sure
 from durian.photo import NOT_A_PHOTO
 from durian.web import content
 from durian.web.i18n import name, say
@@ -101,12 +101,12 @@ def wrong_file(folder: Path, suffix: str) -> Path:
 def unsure_photo(url: str) -> Image.Image:
     """Return a picture halfway between two examples that the app is not sure of."""
     client = Client(url, verbose=False)
-    threshold = hub.facts()["threshold"]
     for first, second in combinations(EXAMPLES, 2):
         blend = Image.blend(*(Image.open(path).resize((480, 480)) for path in (first, second)), 0.5)
         with client_file(blend) as path:
-            top = client.predict(handle_file(path), api_name="/predict")["confidences"][0]
-        if top["confidence"] < threshold and top["label"] != LABELS[-1]:
+            answer = client.predict(handle_file(path), api_name="/predict")
+        said = {row["label"]: row["confidence"] for row in answer["confidences"]}
+        if answer["label"] != LABELS[-1] and not is_sure(said):
             return blend
     raise LookupError("the app is sure of every blend of two examples")
 

@@ -27,7 +27,7 @@ from durian.photo import to_array
 
 LIMIT = 5.0  # seconds in which the bundled weights must be there
 WEIGHTS = hub.BUNDLE / hub.WEIGHTS
-SHA256 = hub.facts()["sha256"]
+SHA256 = hub.runtime_config()["sha256"]
 
 # What a person's program does, with every touch of the network noted.
 ASK = """
@@ -98,7 +98,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tmp_path_factory.mktemp("bare")
     shutil.copytree(ROOT / "durian", project / "durian")
     (project / "model").mkdir()
-    shutil.copy(hub.BUNDLE / hub.FACTS, project / "model")
+    shutil.copy(hub.BUNDLE / hub.CONFIG, project / "model")
     return project
 
 
@@ -340,9 +340,9 @@ def test_tampered_bundle_is_refused(bare: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "{}"])
-def test_damaged_facts_are_refused(damage: str, bare: Path, tmp_path: Path):
+def test_a_damaged_configuration_is_refused(damage: str, bare: Path, tmp_path: Path):
     project = shutil.copytree(bare, tmp_path / "project")
-    (project / "model" / hub.FACTS).write_text(damage)
+    (project / "model" / hub.CONFIG).write_text(damage)
     ending = ask(tmp_path / "cache", project, HF_HUB_OFFLINE="1")
     assert "fresh copy of this project" in ending.said
 

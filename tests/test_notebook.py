@@ -35,14 +35,13 @@ def test_it_is_committed_executed_without_an_error():
 def test_the_card_says_what_was_measured():
     from durian.training import card
 
-    facts = json.loads((ROOT / "model" / "durian.json").read_text(encoding="utf-8"))
-    assert (ROOT / "model" / "README.md").read_text(encoding="utf-8") == card.render(facts)
+    assert (ROOT / "model" / "README.md").read_text(encoding="utf-8") == card.render(ROOT / "model")
 
 
 @pytest.mark.parametrize("part", ["all", "studio", "wild"])
 def test_the_notebook_shows_the_figures_that_the_card_does(part):
-    facts = json.loads((ROOT / "model" / "durian.json").read_text(encoding="utf-8"))
+    measurements = json.loads((ROOT / "model/measurements.json").read_text(encoding="utf-8"))
     told = str([cell.get("outputs") for cell in nbformat.read(NOTEBOOK, as_version=4).cells])
-    figures = facts["measured"]["test"][part]
+    figures = measurements["measured"]["test"][part]
     line = f"{part:14}{figures['photographs']:4} photographs: accuracy"
     assert f"{line} {figures['accuracy']['value']:.0%}" in told

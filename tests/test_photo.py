@@ -12,10 +12,10 @@ import pytest
 from PIL import Image, ImageFile
 
 from durian import photo
-from durian.hub import facts
+from durian.hub import runtime_config
 from durian.photo import PhotoError, open_photo, to_array
 
-SIZE = facts()["input_size"]
+SIZE = runtime_config()["input_size"]
 PICTURE = corpus.picture(640, 480)
 FORMS = dict(corpus.forms(PICTURE))
 CLOSE, LOSSY = 1, 3  # mean difference, of 255 levels; the second where there are but 256 colours

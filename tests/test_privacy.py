@@ -605,7 +605,7 @@ def test_the_page_answers_a_sample_and_no_other_file_that_way(api: Api, app: App
 # --- weights ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tampering", ["one bit", "a pickle", "no file", "no facts"])
+@pytest.mark.parametrize("tampering", ["one bit", "a pickle", "no file", "no configuration"])
 def test_without_its_own_weights_the_page_opens_and_says_so(tampering: str, tmp_path: Path) -> None:
     project = tmp_path / "project"
     for name in ("durian", "examples", "model"):
@@ -621,7 +621,7 @@ def test_without_its_own_weights_the_page_opens_and_says_so(tampering: str, tmp_
             weights.write_bytes(pickle.dumps(_Trap(bait)))
         case "no file":
             weights.unlink()
-        case "no facts":
+        case "no configuration":
             (project / "model/durian.json").unlink()
     with running_app(tmp_path / "app.log", cwd=project) as app:
         api = Api(app.url)

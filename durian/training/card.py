@@ -1,4 +1,4 @@
-"""The model card, written from `durian.json`, so that its figures cannot drift."""
+"""The model card, written from what was measured, so that its figures cannot drift."""
 
 import json
 from pathlib import Path
@@ -6,27 +6,29 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 
 from ..breeds import BREEDS, CLASSES
-from ..hub import FACTS, REPO
+from ..hub import CONFIG, MEASUREMENTS, REPO
 
 PARTS = {"all": "all", "studio": "whole fruit, studio", "wild": "anything, in the wild"}
 
 
 def write(folder: Path) -> None:
-    """Write `folder`/README.md from `folder`/durian.json."""
-    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    (folder / "README.md").write_text(render(facts), encoding="utf-8")
+    """Write `folder`/README.md from the two files of figures beside it."""
+    (folder / "README.md").write_text(render(folder), encoding="utf-8")
 
 
-def render(facts: dict) -> str:
-    """Return the card, front matter and all, for the facts of `durian.json`."""
-    measured, trained = facts["measured"], facts["trained"]
+def render(folder: Path) -> str:
+    """Return the card, front matter and all, for the model in `folder`."""
+    config, figures = (
+        json.loads((folder / name).read_text(encoding="utf-8")) for name in (CONFIG, MEASUREMENTS)
+    )
+    measured, trained = figures["measured"], figures["trained"]
     test, runs, crossed = (measured[k] for k in ("test", "baselines", "cross_validation"))
     theirs = max(runs, key=lambda run: run["all"]["macro_f1"]["value"])
     label = {slug: BREEDS[slug]["label"] for slug in CLASSES}
     return CARD.format(
         metadata=_metadata(test),
         repo=REPO,
-        size=facts["input_size"],
+        size=config["input_size"],
         accuracy=span(test["all"]["accuracy"]),
         photographs=test["all"]["photographs"],
         results=_table(
@@ -153,7 +155,10 @@ def render(facts: dict) -> str:
         baseline=trained["baseline"],
         recipe=trained["recipe"],
         energy=trained["energy"],
-        threshold=_percent(facts["threshold"]),
+        thresholds=", ".join(
+            f"{label[slug]} {'never' if threshold is None else f'from {threshold:.0%}'}"
+            for slug, threshold in config["thresholds"].items()
+        ),
     )
 
 
@@ -225,8 +230,9 @@ price fruit by it**, and do not accuse anyone with it.
   {phoenix_recall} of them are told. Do not trust what it says of that breed.
 - Whole fruits were photographed on one white table, of three varieties, by one team. Other whole
   fruits, on other tables, are told less well.
-- When no confidence reaches {threshold} the page says *not sure*: that threshold was chosen on
-  validation photographs.
+- Below a confidence chosen on validation photographs the page says *not sure*. A breed that is
+  told less than half the time is never named for sure:
+  {thresholds}.
 
 ## Results
 

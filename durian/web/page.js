@@ -13,8 +13,8 @@ window.durian = {
 
   // An answer in words, the guide with the named breed first, and the bars in the visitor's
   // language; `words` has the former two by label, for answers that are not sure and that are.
-  say(answer, threshold, words, nothing) {
-    const sure = answer?.confidences?.[0].confidence >= threshold
+  say(answer, thresholds, words, nothing) {
+    const sure = answer?.confidences?.[0].confidence >= (thresholds[answer.label] ?? Infinity)
     const rows = answer?.confidences?.map((row) => ({ ...row, label: spoken(row.label) }))
     const same = rows?.every((row, index) => row.label === answer.confidences[index].label) ?? true
     const bars = same ? { __type__: "update" } : { ...answer, confidences: rows }

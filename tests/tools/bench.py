@@ -56,7 +56,7 @@ VISITS = 10  # in a browser
 CLIENTS = (1, 8, 32)
 TURNS, TURN = 3, 5  # how often, and how many seconds at a time, so many clients ask
 MB = 1e6
-SIZE = hub.facts()["input_size"]
+SIZE = hub.runtime_config()["input_size"]
 
 # The tutorial's way, around the same weights and with as little else as Gradio allows.
 MINIMAL = f"""
