@@ -8,18 +8,11 @@ the colours that are there, since people go by colour and ImageNet's features ca
 Every layer is Keras' own, so that `keras.saving.load_model("hf://…")` needs none of this code.
 """
 
-import shutil
-import tempfile
-import zipfile
-from pathlib import Path
-
-import h5py
 import keras
 import numpy as np
 from keras import layers, ops
 
 from .breeds import CLASSES
-from .hub import WEIGHTS
 
 INPUT_SIZE = 224  # pixels a side
 LATE = "block9_sepconv1_act"  # Xception's layer that the judge begins with
@@ -145,30 +138,3 @@ def set_palette(model: keras.Model, colours: np.ndarray) -> None:
     kernel = OPPONENT.T @ centres.T / PALETTE_WIDTH**2  # (3, 128)
     bias = -(centres**2).sum(axis=1) / (2 * PALETTE_WIDTH**2)
     model.get_layer("judge").get_layer("palette").set_weights([kernel[None, None], bias])
-
-
-def save(model: keras.Model, folder: Path) -> None:
-    """Write `model` to `folder` in Keras' Hub layout, its weights rounded to float16 on disk.
-
-    That halves the file; Keras casts back to float32 when it loads.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        archive = Path(scratch, "model.keras")  # the public way to the three files: a zip of them
-        model.save(archive)
-        with zipfile.ZipFile(archive) as files:
-            files.extractall(folder)
-        rounded = Path(scratch, WEIGHTS)
-        with h5py.File(folder / WEIGHTS) as source, h5py.File(rounded, "w") as target:
-            _copy_as_float16(source, target)
-        shutil.move(rounded, folder / WEIGHTS)
-
-
-def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
-    target.attrs.update(source.attrs)
-    for name, item in source.items():
-        if isinstance(item, h5py.Group):
-            _copy_as_float16(item, target.create_group(name))
-        else:
-            half = np.issubdtype(item.dtype, np.floating)
-            target.create_dataset(name, data=item[()].astype("float16") if half else item[()])
