@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import socket
+import stat
 import threading
 import time
 import uuid
@@ -115,6 +116,7 @@ def test_no_photo_outlives_its_time(tmp_path: Path) -> None:
         samples = files(uploads)
         uploaded = Path(api.upload("photo.jpg", GOOD))
         assert uploaded.read_bytes() == GOOD
+        assert {stat.S_IMODE(path.stat().st_mode) for path in (uploads, uploaded)} == {0o700, 0o600}
         assert api.predict({"path": str(uploaded), "meta": FILE})
         with socket.create_connection(("127.0.0.1", int(app.url.rsplit(":", 1)[1]))) as phone:
             part = (

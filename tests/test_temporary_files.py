@@ -2,7 +2,9 @@
 
 import os
 import stat
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,27 @@ def test_only_this_user_can_read_uploads(folder: Path):
     folder.chmod(0o755)
     storage.clean(folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can")
+def test_a_second_user_of_the_machine_can_upload(monkeypatch: pytest.MonkeyPatch):
+    with tempfile.TemporaryDirectory() as shared:
+        Path(shared).chmod(0o1777)
+        monkeypatch.setenv("GRADIO_TEMP_DIR", shared)
+        first = storage.prepare()
+        monkeypatch.setenv("GRADIO_TEMP_DIR", shared)
+        child = os.fork()
+        if not child:
+            with suppress(BaseException):
+                os.setuid(12345)
+                second = storage.prepare()
+                storage.clean(second, EXAMPLES)
+                (second / "photo.jpg").touch()
+                if not os.access(first, os.R_OK | os.X_OK):
+                    os._exit(0)
+            os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert first.exists()
 
 
 def test_samples_stay_and_come_back(folder: Path):

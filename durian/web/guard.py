@@ -28,11 +28,13 @@ NOT_UNDERSTOOD = "Something is wrong with this request, so please send it again.
 BUSY = "Too many people are asking just now, so please try again in a moment."
 NOT_FETCHED = "This link does not lead to a photo we can fetch, so please send the photo itself."
 
+# Routes count wherever they stand in a path, since a proxy may leave a prefix before them.
+API = "/gradio_api/+"
 # Gradio would take in videos here, write its state to disk, print what it is asked for, and fetch.
-SHUT = tuple(
-    f"/gradio_api/{name}"
-    for name in ("process_recording", "deep_link", "custom_component", "proxy=")
-)
+SHUT = re.compile(f"{API}(process_recording|deep_link|custom_component|proxy=)", re.IGNORECASE)
+FUNCTION = re.compile(f"{API}(?:call|run|api)/+(?:v2/+)?([^/]*)", re.IGNORECASE)
+UPLOAD = re.compile(f"{API}upload/*$", re.IGNORECASE)
+ANSWER = re.compile(f"{API}call/", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ class Guard:
         if not self._is_open(path):
             await JSONResponse({"detail": "Not found."}, 404)(scope, receive, send)
             return
-        most = MAX_UPLOAD if path == "/gradio_api/upload" else MAX_BODY
+        most = MAX_UPLOAD if UPLOAD.search(path) else MAX_BODY
         promised = int(dict(scope["headers"]).get(b"content-length", 0))
         arrived, answered, busy = 0, False, False
 
@@ -83,9 +85,9 @@ class Guard:
             else:
                 await send(message)
 
-        is_call = scope["method"] == "GET" and path.startswith("/gradio_api/call/")
+        is_answer = scope["method"] == "GET" and ANSWER.search(path)
         try:
-            async with asyncio.timeout(CALL_PATIENCE if is_call else None):
+            async with asyncio.timeout(CALL_PATIENCE if is_answer else None):
                 await self._app(scope, bounded, noted)
         except TimeoutError:
             if answered:
@@ -98,10 +100,9 @@ class Guard:
                 await JSONResponse({"detail": NOT_UNDERSTOOD}, 400)(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
-        if path.startswith(SHUT) or "://" in path:  # the latter would be fetched from elsewhere
+        if SHUT.search(path) or "://" in path:  # the latter would be fetched from elsewhere
             return False
-        call = re.match("/gradio_api/(?:call|run|api)/(?:v2/)?([^/]*)", path)
-        return call is None or f"/{call[1]}" in self._endpoints
+        return all(f"/{name}" in self._endpoints for name in FUNCTION.findall(path))
 
 
 async def fetch(link: str) -> bytes:

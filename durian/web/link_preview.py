@@ -10,6 +10,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from gradio.route_utils import get_root_url
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse
@@ -31,10 +32,11 @@ class LinkPreview:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for the page and for the preview's picture; pass everything else on."""
-        if scope.get("path") == PICTURE:
+        prefix = scope.get("root_path", "")  # which a proxy may have removed, or not
+        if scope.get("path") in (PICTURE, prefix + PICTURE):
             await FileResponse(self._picture)(scope, receive, send)
             return
-        if scope.get("path") != "/" or scope.get("method") != "GET":
+        if scope.get("path") not in ("/", f"{prefix}/") or scope.get("method") != "GET":
             await self._app(scope, receive, send)
             return
         request, page, start = Request(scope), bytearray(), {}
@@ -55,11 +57,12 @@ class LinkPreview:
     def _rewritten(self, page: str, request: Request) -> str:
         language = preferred(request.headers.get("accept-language"))
         host = os.environ.get("SPACE_HOST")  # Spaces sit behind a proxy
+        root = f"https://{host}" if host else get_root_url(request, "/", request.scope["root_path"])
         preview = {
             "og:type": "website",
             "og:title": say(TITLE, language),
             "og:description": say(ABOUT, language),
-            "og:image": f"{f'https://{host}' if host else str(request.base_url)[:-1]}{PICTURE}",
+            "og:image": f"{root}{PICTURE}",
             "twitter:card": "summary_large_image",
         }
         meta = "".join(

@@ -21,7 +21,6 @@ MAX_AGE = 50 * 60  # seconds that a file may stay
 CLEAN_EVERY = 60  # seconds
 PREFIX = "durian-"
 MARK = ".made-by-durian"
-_USER = getattr(os, "geteuid", int)()  # 0 where there are no user ids, as `lstat` has it
 
 
 def prepare() -> Path:
@@ -93,7 +92,8 @@ def _make(place: Path) -> Path:
 def _is_own(path: Path) -> bool:
     """Tell whether a file or folder is this user's, and no link to somewhere else."""
     found = path.lstat()
-    return found.st_uid == _USER and not stat.S_ISLNK(found.st_mode)
+    user = getattr(os, "geteuid", int)()  # 0 where there are no user ids, as `lstat` has it
+    return found.st_uid == user and not stat.S_ISLNK(found.st_mode)
 
 
 def _age(path: Path) -> float:
