@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from durian import DurianClassifier, PhotoError, decision, open_photo
 from durian.breeds import BREEDS, CLASSES
 from durian.heat import overlay
-from durian.hub import WeightsError
+from durian.hub import ModelError
 from durian.photo import UNREADABLE
 from durian.web import content, guard, storage
 from durian.web.i18n import preferred, say
@@ -167,7 +167,7 @@ def loaded(request: gr.Request) -> DurianClassifier:
         gr.Info(say("The model is still loading. A few seconds.", language_of(request)), 5)
     try:
         return classifier.result()
-    except WeightsError as error:
+    except ModelError as error:
         raise gr.Error(str(error), print_exception=False) from None
 
 
@@ -178,7 +178,7 @@ def language_of(request: gr.Request | None) -> str:
 
 try:
     THRESHOLDS = decision.thresholds()
-except WeightsError:
+except ModelError:
     THRESHOLDS = {}  # the model will not load either, so there are no answers
 
 i18n = gr.I18n(**content.translations())

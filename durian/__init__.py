@@ -1,6 +1,7 @@
 """A durian breed classifier: `DurianClassifier.load().predict(image)`."""
 
 from .classifier import DurianClassifier
+from .hub import ModelError
 from .photo import PhotoError, open_photo
 
-__all__ = ["DurianClassifier", "PhotoError", "open_photo"]
+__all__ = ["DurianClassifier", "ModelError", "PhotoError", "open_photo"]

@@ -42,7 +42,7 @@ class DurianClassifier:
     def load(cls) -> DurianClassifier:
         """Return the project's classifier, its weights from the Hub or from `model/`.
 
-        Raises hub.WeightsError, one sentence that says what to do, when there are no weights.
+        Raises hub.ModelError, one sentence that says what to do, when there are no weights.
         A program that trains nothing itself gets answers faster with the environment variable
         TF_ONEDNN_ASSUME_FROZEN_WEIGHTS=1, which app.py sets.
         """

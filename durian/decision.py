@@ -11,7 +11,7 @@ from .breeds import BREEDS
 def thresholds() -> dict[str, float | None]:
     """Return, by label, the confidence from which an answer is sure; None where it never is.
 
-    Raises hub.WeightsError when the project's own copy of them is missing or damaged.
+    Raises hub.ModelError when the project's own copy of them is missing or damaged.
     """
     chosen = hub.runtime_config()["thresholds"]
     return {BREEDS[slug]["label"]: threshold for slug, threshold in chosen.items()}

@@ -23,20 +23,20 @@ LAST_RESORT = 600.0  # seconds that it gets where there are none
 log = logging.getLogger(__name__)
 
 
-class WeightsError(RuntimeError):
-    """No weights can be had that are the ones this project was measured with."""
+class ModelError(RuntimeError):
+    """The model cannot be loaded; the message is one sentence that says what to do."""
 
 
 def runtime_config() -> dict:
     """Return what a running app has to know of its model: the weights' SHA-256, thresholds, …
 
-    Raises WeightsError, one sentence that says what to do, when it is missing or damaged.
+    Raises ModelError, one sentence that says what to do, when it is missing or damaged.
     """
     with suppress(OSError, ValueError):
         config = json.loads((BUNDLE / CONFIG).read_text(encoding="utf-8"))
         if isinstance(config, dict) and {"sha256", "thresholds"} <= config.keys():
             return config
-    raise WeightsError(
+    raise ModelError(
         f"model/{CONFIG} is missing or damaged: get a fresh copy of this project, and start again."
     )
 
@@ -44,7 +44,7 @@ def runtime_config() -> dict:
 def weights_path() -> Path:
     """Return a verified weights file: the Hub's, else the bundled one.
 
-    Raises WeightsError, one sentence that says what to do, when neither is to be had.
+    Raises ModelError, one sentence that says what to do, when neither is to be had.
     """
     expected = runtime_config()["sha256"]
     bundled = BUNDLE / WEIGHTS
@@ -56,7 +56,7 @@ def weights_path() -> Path:
             log.info("Weights from model/")
             return bundled
         log.warning("The weights in model/ are not the expected ones and were not used")
-    raise WeightsError(
+    raise ModelError(
         "The model could not be loaded: check the connection to huggingface.co and the disk, or put"
         f" this project's own {WEIGHTS} into its model folder, and start again."
     )
@@ -111,5 +111,5 @@ def _fetch(expected: str) -> Path:
     # token=False: a stale one would close public repos, too
     path = Path(hf_hub_download(REPO, WEIGHTS, revision=REVISION, token=False))
     if not _is(path, expected):
-        raise WeightsError("they are not the expected ones")
+        raise ModelError("they are not the expected ones")
     return path

@@ -41,7 +41,7 @@ hub.PATIENCE, hub.LAST_RESORT = eval(sys.argv[1]) or (hub.PATIENCE, 6.0)
 started = time.monotonic()
 try:
     print(hub.weights_path())
-except hub.WeightsError as error:
+except hub.ModelError as error:
     print(error)
 print(time.monotonic() - started)
 """
