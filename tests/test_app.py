@@ -9,7 +9,6 @@ from pathlib import Path
 import gradio as gr
 import httpx
 import pytest
-from conftest import EXAMPLES, App
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageDraw
@@ -21,6 +20,8 @@ from durian.breeds import BREEDS, LABELS, NONE
 from durian.web import content, guard
 from durian.web.i18n import LANGUAGES, SENTENCES, preferred, say
 from durian.web.link_preview import LinkPreview
+
+from .running import EXAMPLES, App
 
 ADD_ONE = "Add a photo of a durian first."
 REFUSALS = [

@@ -2,28 +2,34 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import combinations
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from conftest import EXAMPLES, App, running_app
-from gradio_client import Client, handle_file
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from durian.breeds import BREEDS, CLASSES, LABELS
-from durian.decision import is_sure
+from durian.breeds import CLASSES
 from durian.photo import NOT_A_PHOTO
 from durian.web import content
 from durian.web.i18n import name, say
 
-PHONE = {"width": 360, "height": 740}
+from .browsing import (
+    PHONE,
+    answered,
+    client_file,
+    label,
+    opened,
+    refused,
+    shown,
+    unsure_photo,
+    upload,
+    verdict,
+    wrong_file,
+)
+from .running import EXAMPLES, App, running_app
+
 SMALL_PHONE = {"width": 360, "height": 640}
 LOCALES = {"en": "en-SG", "zh": "zh-SG", "ms": "ms-MY", "th": "th-TH"}
-PATIENCE = 90_000  # milliseconds: on a busy machine the model takes a while to load
-expect.set_options(timeout=PATIENCE)
 TAP = 44  # pixels that a thumb needs
 FOCUS_IS_SEEN = """() => {  // a ring of 3 px, cut off by nothing around it
     const ring = getComputedStyle(document.activeElement)
@@ -40,84 +46,11 @@ FOCUS_IS_SEEN = """() => {  // a ring of 3 px, cut off by nothing around it
 SHIFT = 0.05  # of the layout, at most, when the answer arrives
 
 
-@contextmanager
-def opened(browser: Browser, url: str, **options) -> Iterator[Page]:
-    """Open the page as a phone in English, unless told otherwise."""
-    context = browser.new_context(**{"viewport": PHONE, "locale": "en-SG", **options})
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.goto(url)
-    page.locator("#samples img").first.wait_for()
-    yield page
-    context.close()
-
-
 @pytest.fixture
 def page(browser: Browser, app: App) -> Iterator[Page]:
     """The page on a phone, in English."""
     with opened(browser, app.url) as page:
         yield page
-
-
-def upload(page: Page, photo: Path) -> None:
-    """Choose a file, as the upload button does."""
-    page.locator("#photo input[type=file]").set_input_files(photo)
-
-
-def answered(page: Page) -> None:
-    """Wait for an answer."""
-    page.locator("#answer .confidence-set").first.wait_for()
-
-
-def verdict(page: Page) -> str:
-    """Return the headline of the answer in words."""
-    return page.locator("#verdict h2").inner_text()
-
-
-def label(path: Path) -> str:
-    """Return the label of the breed that an example shows."""
-    return BREEDS[path.stem.rpartition("-")[0]]["label"]
-
-
-def shown(sample: Locator) -> str:
-    """Return the label of the breed that a sample is said to show, to those who do not see it."""
-    breed, state = sample.get_attribute("alt").split(", ")
-    assert state in ("opened", "whole") and breed in LABELS
-    return breed
-
-
-def refused(page: Page, sentence: str) -> None:
-    """Wait for a sentence where the answer would be."""
-    expect(page.locator("#verdict .doubt p")).to_have_text(sentence)
-
-
-def wrong_file(folder: Path, suffix: str) -> Path:
-    """Return a file that is no photo, whatever its name."""
-    path = folder / f"durian{suffix}"
-    path.write_text("no photo")
-    return path
-
-
-def unsure_photo(url: str) -> Image.Image:
-    """Return a picture halfway between two examples that the app is not sure of."""
-    client = Client(url, verbose=False)
-    for first, second in combinations(EXAMPLES, 2):
-        blend = Image.blend(*(Image.open(path).resize((480, 480)) for path in (first, second)), 0.5)
-        with client_file(blend) as path:
-            answer = client.predict(handle_file(path), api_name="/predict")
-        said = {row["label"]: row["confidence"] for row in answer["confidences"]}
-        if answer["label"] != LABELS[-1] and not is_sure(said):
-            return blend
-    raise LookupError("the app is sure of every blend of two examples")
-
-
-@contextmanager
-def client_file(image: Image.Image) -> Iterator[Path]:
-    """Keep an image in a file for a while."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "photo.png")
-        image.save(path)
-        yield path
 
 
 # What people do

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import EXAMPLES, ROOT
 from PIL import Image
 
 from durian import open_photo
@@ -16,6 +15,8 @@ from durian.network import INPUT_SIZE
 from durian.photo import to_array
 from durian.training import corruptions
 from durian.training.dataset import Sample, load
+
+from .running import EXAMPLES, ROOT
 
 
 @pytest.fixture(scope="module")

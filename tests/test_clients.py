@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLES, App, readme_block
 from gradio_client import Client, handle_file
 
 from durian.breeds import LABELS
+
+from .documents import readme_block
+from .running import EXAMPLES, App
 
 README_URL = "http://127.0.0.1:7860"
 

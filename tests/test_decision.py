@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from conftest import ROOT
 
 from durian.breeds import LABELS
 from durian.decision import is_sure, thresholds
+
+from .running import ROOT
 
 
 def answer(label: str, confidence: float) -> dict[str, float]:

@@ -8,9 +8,11 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from conftest import EXAMPLES, ROOT, App, readme_block
 
 from durian.web.i18n import name, preferred
+
+from .documents import readme_block
+from .running import EXAMPLES, ROOT, App
 
 SPACE = "https://durian-breeds-which-durian.hf.space"
 

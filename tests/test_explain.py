@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import EXAMPLES, App
 from gradio_client import Client, handle_file
 from PIL import Image
 
 from durian import open_photo
 from durian.heat import heat, overlay
+
+from .running import EXAMPLES, App
 
 MASKS = Path(__file__).parent / "masks"  # white on fruit, by `examples/render.py --mask`, small
 HOT = 0.5  # of the greatest heat

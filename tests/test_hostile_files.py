@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import corpus
 import pytest
-from api import Api, Refused, memory
-from conftest import EXAMPLES, ROOT, App, running_app
 from PIL import Image
 
 from durian import DurianClassifier, open_photo
 from durian.breeds import LABELS
+
+from . import corpus
+from .api import Api, Refused, memory
+from .running import EXAMPLES, ROOT, App, running_app
 
 PATIENCE = 10  # seconds for one file
 GROWTH = 100  # megabytes for the whole corpus
@@ -89,7 +90,7 @@ def test_the_fuzzer_finds_nothing(tmp_path: Path) -> None:
     run = subprocess.run(
         [
             *("sh", "-c", '"$@"; exit $?', "sh"),
-            *(sys.executable, "tests/tools/fuzz_photo.py", str(tmp_path), "-runs=5000"),
+            *(sys.executable, "-m", "tests.tools.fuzz_photo", str(tmp_path), "-runs=5000"),
         ],
         cwd=ROOT,
         capture_output=True,

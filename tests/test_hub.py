@@ -18,12 +18,15 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from conftest import EXAMPLES, ROOT, Hub, free_port, readme_block, running_app
 from gradio_client import Client, handle_file
 
 from durian import DurianClassifier, hub, open_photo
 from durian.network import INPUT_SIZE
 from durian.photo import to_array
+
+from .documents import readme_block
+from .olah import Hub
+from .running import EXAMPLES, ROOT, free_port, running_app
 
 LIMIT = 5.0  # seconds in which the bundled weights must be there
 WEIGHTS = hub.BUNDLE / hub.WEIGHTS

@@ -5,13 +5,14 @@ import json
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT
 
 from durian import network
 from durian.breeds import CLASSES, NONE
 from durian.training import dataset as data
 from durian.training import fit as training
 from durian.training import metrics as measuring
+
+from .running import ROOT
 
 PHOTOS = ROOT.parent / "shared" / "photos"
 OTHER = CLASSES.index(NONE)

@@ -5,7 +5,8 @@ import json
 import nbclient
 import nbformat
 import pytest
-from conftest import ROOT
+
+from .running import ROOT
 
 NOTEBOOK = ROOT / "train_notebook.ipynb"
 

@@ -6,7 +6,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import corpus
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
@@ -14,6 +13,8 @@ from PIL import Image, ImageFile
 from durian import photo
 from durian.hub import runtime_config
 from durian.photo import PhotoError, open_photo, to_array
+
+from . import corpus
 
 SIZE = runtime_config()["input_size"]
 PICTURE = corpus.picture(640, 480)

@@ -19,16 +19,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
-import corpus
 import pytest
 import safehttpx
-from api import FILE, PREFIX, Api, Refused
-from conftest import ROOT, App, running_app
 from PIL import Image
 
 from durian import PhotoError, photo
 from durian.hub import WEIGHTS
 from durian.web import guard
+
+from . import corpus
+from .api import FILE, PREFIX, Api, Refused
+from .running import ROOT, App, running_app
 
 GOOD = corpus.save(corpus.picture(), "JPEG")
 SECRET = "the-secret-of-this-machine"
@@ -83,13 +84,12 @@ def impatient_app(folder: Path) -> Iterator[App]:
     """The app with seconds for minutes: files live for 8 s and are looked for every second."""
     folder.mkdir(exist_ok=True)
     (folder / "app.py").write_text(
-        f"import runpy, sys\n"
-        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        f"import runpy\n"
         f"from durian.web import storage\n"
         f"storage.MAX_AGE, storage.CLEAN_EVERY = 8, 1\n"
         f"runpy.run_path({str(ROOT / 'app.py')!r}, run_name='__main__')\n"
     )
-    with running_app(folder / "app.log", cwd=folder) as app:
+    with running_app(folder / "app.log", cwd=folder, PYTHONPATH=str(ROOT)) as app:
         yield app
 
 

@@ -13,12 +13,15 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from conftest import EXAMPLES, ROOT, App, Hub, free_port, readme_block, running_app
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from huggingface_hub import SpaceCard
 
 from durian import DurianClassifier, hub, open_photo
+
+from .documents import readme_block
+from .olah import Hub
+from .running import EXAMPLES, ROOT, App, free_port, running_app
 
 SPACE = "durian-breeds/which-durian"
 KEYS = """

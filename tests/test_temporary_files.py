@@ -8,9 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLES
 
 from durian.web import storage
+
+from .running import EXAMPLES
 
 THREE_HOURS = 3 * 60 * 60
 

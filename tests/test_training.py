@@ -5,7 +5,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import EXAMPLES, ROOT
 from PIL import Image
 
 from durian import network, open_photo
@@ -14,6 +13,8 @@ from durian.photo import to_array
 from durian.training import corruptions
 from durian.training import dataset as data
 from durian.training import fit as training
+
+from .running import EXAMPLES, ROOT
 
 SIZE = 288
 WHOLE = [path for path in EXAMPLES if path.stem.endswith("whole")]

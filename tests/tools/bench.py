@@ -1,6 +1,6 @@
 """Measures the speed and size of this project beside its peers: prints one table.
 
-    python tests/tools/bench.py [SECTION …]     of: library, decoding, start, browser, clients, disk
+    python -m tests.tools.bench [SECTION …]     of: library, decoding, start, browser, clients, disk
 
 Peers take turns with us, round by round, so that what else the machine does meets all of them.
 Those that stand for how people usually do it run in a process of their own, with TensorFlow as it
@@ -16,7 +16,6 @@ import multiprocessing
 import os
 import platform
 import random
-import shutil
 import statistics
 import subprocess
 import sys
@@ -36,15 +35,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")  # as app.py does
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent))
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
-from api import Api
-from conftest import CHROMIUM_FLAGS, EXAMPLES, ROOT, App, running_app
 from PIL import Image
 
 from durian import hub, open_photo
+from tests.api import Api
+from tests.browsing import running_chromium
+from tests.running import EXAMPLES, ROOT, App, running_app
 
 if TYPE_CHECKING:
     import keras
@@ -60,8 +58,6 @@ SIZE = hub.runtime_config()["input_size"]
 
 # The tutorial's way, around the same weights and with as little else as Gradio allows.
 MINIMAL = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
 import gradio as gr
 import keras
 import numpy as np
@@ -79,8 +75,6 @@ gr.Interface(predict, gr.Image(type="pil"), label, api_name="predict").launch()
 
 # The page of the tutorial that this project grew from, around the same weights; and its start.
 STREAMLIT = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
 import keras
 import numpy as np
 import streamlit as st
@@ -301,19 +295,14 @@ def start() -> None:
 
 def browser() -> None:
     """From choosing a photo to reading the answer, in Chromium, beside the tutorial's page."""
-    from playwright.sync_api import sync_playwright
-
     with (
         tempfile.TemporaryDirectory() as scratch,
         running_app(Path(scratch, "log")) as ours,
         running_peer(
             Path(scratch, "peer"), **{"app.py": RUN_STREAMLIT, "page.py": STREAMLIT}
         ) as peer,
-        sync_playwright() as playwright,
+        running_chromium() as chromium,
     ):
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
-        )
         answers = {ours.url: "#answer .confidence-set", peer.url: "[data-testid=stAlert]"}
         times: dict[str, list[float]] = {url: [] for url in answers}
         for visit in range(VISITS + 1):
@@ -328,7 +317,6 @@ def browser() -> None:
                 page.locator(answer).first.wait_for(timeout=120_000)
                 times[url].append((time.perf_counter() - begin) * 1e3)
                 page.close()
-        chromium.close()
     name = "a photo in a browser, against the tutorial's Streamlit page"
     row(name, "ms", times[ours.url][1:], times[peer.url][1:])  # the first ones loaded the model
 
@@ -386,7 +374,8 @@ def running_peer(folder: Path, **scripts: str) -> Iterator[App]:
     folder.mkdir()
     for name, text in scripts.items():
         (folder / name).write_text(text)
-    with running_app(folder / "log", cwd=folder, **{SETTING: "0"}) as app:
+    environment = {SETTING: "0", "PYTHONPATH": str(ROOT)}
+    with running_app(folder / "log", cwd=folder, **environment) as app:
         yield app
 
 

@@ -1,7 +1,7 @@
 """Feeds mutated photographs to open_photo, guided by the branches that they reach.
 
-    python tests/tools/fuzz_photo.py FOLDER -runs=2000
-    python tests/tools/fuzz_photo.py FOLDER -max_total_time=3600
+    python -m tests.tools.fuzz_photo FOLDER -runs=2000
+    python -m tests.tools.fuzz_photo FOLDER -max_total_time=3600
 
 FOLDER keeps what was found from one run to the next. Any exception but PhotoError, a crash, five
 seconds on one file or a gigabyte of memory end the run; the file is left in FOLDER.
@@ -12,14 +12,11 @@ from pathlib import Path
 
 import atheris
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent))
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 with atheris.instrument_imports(include=["PIL", "pillow_heif", "durian"]):
-    import corpus
     from PIL import Image
 
     from durian import photo
+    from tests import corpus
 
     Image.init()  # Pillow loads its decoders when they are first needed, which would be too late
 

@@ -1,6 +1,6 @@
 """Asks the app as a crowd would, and prints counts and ratios.
 
-    python tests/tools/load.py [--seconds 120] [--clients 32] [--burst 200]
+    python -m tests.tools.load [--seconds 120] [--clients 32] [--burst 200]
 
 One visitor first, whose answers are the right ones. Then many at once with good and bad files, a
 burst, and a `kill -9` in the middle of it all. Any answer but the right one or "busy" is an error.
@@ -20,15 +20,12 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent))
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import corpus
 import httpx
-from api import FILE, Api, Refused, memory
-from conftest import EXAMPLES, App, running_app
 
 from durian.web import guard, storage
+from tests import corpus
+from tests.api import FILE, Api, Refused, memory
+from tests.running import EXAMPLES, App, running_app
 
 SAMPLE_EVERY = 2.0  # seconds between looks at the memory
 SAME = 0.001  # by how much confidences may differ when photos are answered together

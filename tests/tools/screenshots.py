@@ -1,22 +1,20 @@
 """Takes pictures of the page in every size, light, language and state, to be looked at by a person.
 
-    python tests/tools/screenshots.py [folder of pictures, tests/screenshots/ unless told]
+    python -m tests.tools.screenshots [folder of pictures, tests/screenshots/ unless told]
 
 One sheet a language and light; columns are states, rows are widths.
 """
 
 import itertools
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from conftest import CHROMIUM_FLAGS, EXAMPLES, ROOT, running_app
-from test_browser import opened, unsure_photo, upload
+from tests.browsing import opened, running_chromium, unsure_photo, upload
+from tests.running import EXAMPLES, ROOT, running_app
 
 WIDTHS = {360: 740, 768: 1024, 1280: 800}  # pixels, and the heights that go with them
 LIGHTS = ("light", "dark")
@@ -61,14 +59,11 @@ def sheet(pictures: dict[tuple[int, str], Image.Image]) -> Image.Image:
 def main(folder: Path) -> None:
     """Take all pictures."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as scratch, running_chromium() as browser:
         photos = {state: Path(scratch, f"{state}.png") for state in STATES}
         photos["answered"] = EXAMPLES[0]
         photos["erring"].write_text("no photo")
         Image.new("RGB", (640, 480), "#888").save(photos["refused"])
-        browser: Browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
-        )
         with running_app(Path(scratch, "app.log")) as app:
             unsure_photo(app.url).save(photos["unsure"])
             for language, light in itertools.product(LANGUAGES, LIGHTS):

@@ -1,0 +1,129 @@
+"""A real browser, and what people do with the page in it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import combinations
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from gradio_client import Client, handle_file
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from durian.breeds import BREEDS, LABELS
+from durian.decision import is_sure
+
+from .running import EXAMPLES
+
+# Debian's browser, and letters for the page's languages: boxes in their place wrap elsewhere.
+PACKAGES = ("chromium", "fonts-droid-fallback", "fonts-tlwg-loma-ttf")
+# Chromium talks to nobody but the app: no updates, no look-ups, no other hosts.
+FLAGS = (
+    "--no-sandbox",  # it refuses to start as root otherwise
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera that sees a green test card
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
+PHONE = {"width": 360, "height": 740}
+PATIENCE = 90_000  # milliseconds: on a busy machine the model takes a while to load
+expect.set_options(timeout=PATIENCE)
+
+
+def install() -> bool:
+    """Return whether there is a Chromium, once it is installed where it is missing and can be."""
+    if shutil.which("apt-get") and not os.geteuid():
+        missing = [package for package in PACKAGES if not Path("/usr/share/doc", package).exists()]
+        if missing:
+            subprocess.run(["apt-get", "update", "-qq"], check=True)
+            subprocess.run(["apt-get", "install", "-qq", "--yes", *missing], check=True)
+    return shutil.which("chromium") is not None
+
+
+@contextmanager
+def running_chromium() -> Iterator[Browser]:
+    """Start Debian's Chromium, driven by Playwright."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, url: str, **options) -> Iterator[Page]:
+    """Open the page as a phone in English, unless told otherwise."""
+    context = browser.new_context(**{"viewport": PHONE, "locale": "en-SG", **options})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(url)
+    page.locator("#samples img").first.wait_for()
+    yield page
+    context.close()
+
+
+def upload(page: Page, photo: Path) -> None:
+    """Choose a file, as the upload button does."""
+    page.locator("#photo input[type=file]").set_input_files(photo)
+
+
+def answered(page: Page) -> None:
+    """Wait for an answer."""
+    page.locator("#answer .confidence-set").first.wait_for()
+
+
+def verdict(page: Page) -> str:
+    """Return the headline of the answer in words."""
+    return page.locator("#verdict h2").inner_text()
+
+
+def label(path: Path) -> str:
+    """Return the label of the breed that an example shows."""
+    return BREEDS[path.stem.rpartition("-")[0]]["label"]
+
+
+def shown(sample: Locator) -> str:
+    """Return the label of the breed that a sample is said to show, to those who do not see it."""
+    breed, state = sample.get_attribute("alt").split(", ")
+    assert state in ("opened", "whole") and breed in LABELS
+    return breed
+
+
+def refused(page: Page, sentence: str) -> None:
+    """Wait for a sentence where the answer would be."""
+    expect(page.locator("#verdict .doubt p")).to_have_text(sentence)
+
+
+def wrong_file(folder: Path, suffix: str) -> Path:
+    """Return a file that is no photo, whatever its name."""
+    path = folder / f"durian{suffix}"
+    path.write_text("no photo")
+    return path
+
+
+def unsure_photo(url: str) -> Image.Image:
+    """Return a picture halfway between two examples that the app is not sure of."""
+    client = Client(url, verbose=False)
+    for first, second in combinations(EXAMPLES, 2):
+        blend = Image.blend(*(Image.open(path).resize((480, 480)) for path in (first, second)), 0.5)
+        with client_file(blend) as path:
+            answer = client.predict(handle_file(path), api_name="/predict")
+        said = {row["label"]: row["confidence"] for row in answer["confidences"]}
+        if answer["label"] != LABELS[-1] and not is_sure(said):
+            return blend
+    raise LookupError("the app is sure of every blend of two examples")
+
+
+@contextmanager
+def client_file(image: Image.Image) -> Iterator[Path]:
+    """Keep an image in a file for a while."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "photo.png")
+        image.save(path)
+        yield path

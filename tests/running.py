@@ -1,0 +1,71 @@
+"""The real app in a process of its own, and where everything lies."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.jpg"))
+
+
+@dataclass
+class App:
+    """A running `python app.py`."""
+
+    url: str
+    process: subprocess.Popen
+    log: Path
+
+    @property
+    def uploads(self) -> Path:
+        """The folder that it made for what visitors send, in a GRADIO_TEMP_DIR beside its log."""
+        (folder,) = (self.log.parent / "gradio").resolve().glob("durian-*")
+        return folder
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running_app(log: Path, cwd: Path = ROOT, **environment: str) -> Iterator[App]:
+    """Start `python app.py` on loopback, without a Hub unless told; stop it at the end."""
+    port = free_port()
+    env = {
+        "HF_HUB_OFFLINE": "1",
+        **os.environ,
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_TEMP_DIR": str(log.parent / "gradio"),
+        **environment,
+    }
+    url = f"http://127.0.0.1:{port}"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=cwd, env=env, stdout=output, stderr=output
+        )
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(url, timeout=5).close()
+                break
+            except OSError:
+                if process.poll() is not None:
+                    raise RuntimeError(f"the app stopped:\n{log.read_text()}") from None
+                time.sleep(0.1)
+        else:
+            raise RuntimeError(f"the app did not serve within a minute:\n{log.read_text()}")
+        yield App(url, process, log)
+    finally:
+        process.terminate()
+        process.wait(20)
