@@ -57,6 +57,7 @@ THEME = gr.themes.Base(
 )
 TOP_K = 4  # labels shown
 NO_PHOTO = "Add a photo of a durian first."
+FAILED = "Something went wrong here, so please try again in a moment."
 EXAMPLES = sorted(
     Path(__file__).with_name("examples").glob("*.jpg"),
     key=lambda path: (path.stem.rsplit("-", 1)[1], CLASSES.index(path.stem.rsplit("-", 1)[0])),
@@ -65,7 +66,8 @@ PAGE = Path(content.__file__).with_name("page")  # .css and .js: its looks, and 
 PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
-logging.getLogger("durian").setLevel(logging.INFO)
+log = logging.getLogger("durian")
+log.setLevel(logging.INFO)
 
 classifier: Future[DurianClassifier] = Future()
 decoding = Semaphore(2)  # a photo of 50 megapixels takes up to half a gigabyte for a second
@@ -109,7 +111,7 @@ class Page(gr.Blocks):
         except gr.Error:
             raise
         except Exception as error:
-            logging.getLogger("durian").warning("Refused a request: %s", type(error).__name__)
+            log.warning("Refused a request: %s", type(error).__name__)
             sentence = str(error) if isinstance(error, PhotoError) else UNREADABLE
         raise gr.Error(sentence, print_exception=False)
 
@@ -117,9 +119,12 @@ class Page(gr.Blocks):
         try:
             return await super().process_api(block_fn, inputs, state, request, **kwargs)
         except gr.Error as error:
-            error.message = say(error.message, language_of(request))
-            inputs.clear()  # Gradio holds on to a failed call for a while, photo and all
-            raise error.with_traceback(None) from None
+            sentence = error.message
+        except Exception as error:  # too little memory, a damaged sample…
+            log.error("An answer failed: %s", type(error).__name__)
+            sentence = FAILED
+        inputs.clear()  # Gradio holds on to a failed call for a while, photo and all
+        raise gr.Error(say(sentence, language_of(request)), print_exception=False)
 
 
 def predict(image: Image.Image, request: gr.Request) -> dict[str, float]:
@@ -157,7 +162,8 @@ def load() -> None:
     """Load the classifier, for all who wait for it."""
     try:
         classifier.set_result(DurianClassifier.load())
-    except Exception as error:
+    except ModelError as error:
+        log.error(f"{error} ({error.__cause__!r})" if error.__cause__ else str(error))
         classifier.set_exception(error)
 
 

@@ -6,17 +6,18 @@ together what waits together.
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from . import hub
+from .backend import keras_on_tensorflow
 from .breeds import LABELS
 from .heat import heat
 from .photo import to_array
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
     import keras
 
 MAX_BATCH = 4  # photographs that go through the network together
+
+NOT_LOADED = (
+    "TensorFlow could not load the model: install this project's requirements.txt into a fresh"
+    " environment, and start again."
+)
+TOO_LITTLE_MEMORY = (
+    "There is too little memory for the model: close other programs, and start again."
+)
 
 Answer = tuple[np.ndarray, np.ndarray]  # confidences (5,) and class maps (7, 7, 5), float32
 
@@ -42,19 +51,28 @@ class DurianClassifier:
     def load(cls) -> DurianClassifier:
         """Return the project's classifier, its weights from the Hub or from `model/`.
 
-        Raises hub.ModelError, one sentence that says what to do, when there are no weights.
+        Raises ModelError, one sentence that says what to do, whatever it is that fails.
         A program that trains nothing itself gets answers faster with the environment variable
         TF_ONEDNN_ASSUME_FROZEN_WEIGHTS=1, which app.py sets.
         """
-        weights = hub.weights_path()
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from . import network  # here, so that importing the library does not import TensorFlow
+        try:
+            return cls._load(hub.weights_path())
+        except hub.ModelError:
+            raise
+        except Exception as error:  # whatever a broken installation can raise
+            no_memory = isinstance(error, MemoryError)
+            raise hub.ModelError(TOO_LITTLE_MEMORY if no_memory else NOT_LOADED) from error
 
-        model = network.build()
-        model.load_weights(weights)
-        classifier = cls(model)
-        classifier.predict(Image.new("RGB", (1, 1)))  # warm up
-        return classifier
+    @classmethod
+    def _load(cls, weights: Path) -> DurianClassifier:
+        with keras_on_tensorflow():
+            from . import network  # here, so that importing the library does not import TensorFlow
+
+            model = network.build()
+            model.load_weights(weights)
+            classifier = cls(model)
+            classifier.predict(Image.new("RGB", (1, 1)))  # warm up
+            return classifier
 
     def predict(self, image: Image.Image) -> dict[str, float]:
         """Return the confidence of each of the five labels, in class order, sum 1."""

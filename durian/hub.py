@@ -21,6 +21,14 @@ BUNDLE = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent / "
 PATIENCE = 3.5  # seconds that the Hub gets before bundled weights are used instead
 LAST_RESORT = 600.0  # seconds that it gets where there are none
 
+NO_CONFIG = (
+    f"model/{CONFIG} is missing or damaged: get a fresh copy of this project, and start again."
+)
+NO_WEIGHTS = (
+    "The model could not be loaded: check the connection to huggingface.co and the disk, or put"
+    f" this project's own {WEIGHTS} into its model folder, and start again."
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -37,9 +45,7 @@ def runtime_config() -> dict:
         config = json.loads((BUNDLE / CONFIG).read_text(encoding="utf-8"))
         if isinstance(config, dict) and {"sha256", "thresholds"} <= config.keys():
             return config
-    raise ModelError(
-        f"model/{CONFIG} is missing or damaged: get a fresh copy of this project, and start again."
-    )
+    raise ModelError(NO_CONFIG)
 
 
 def weights_path() -> Path:
@@ -57,10 +63,7 @@ def weights_path() -> Path:
             log.info("Weights from model/")
             return bundled
         log.warning("The weights in model/ are not the expected ones and were not used")
-    raise ModelError(
-        "The model could not be loaded: check the connection to huggingface.co and the disk, or put"
-        f" this project's own {WEIGHTS} into its model folder, and start again."
-    )
+    raise ModelError(NO_WEIGHTS)
 
 
 def sha256(path: Path) -> str:

@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.testclient import TestClient
 
-from durian import photo
+from durian import classifier as library
+from durian import hub, photo
 from durian.breeds import BREEDS, LABELS, NONE
 from durian.web import content, guard
 from durian.web.i18n import LANGUAGES, SENTENCES, preferred, say
@@ -26,7 +27,7 @@ from .running import EXAMPLES, App
 ADD_ONE = "Add a photo of a durian first."
 REFUSALS = [
     sentence
-    for module in (photo, guard)
+    for module in (photo, guard, hub, library)
     for name, sentence in vars(module).items()
     if name.isupper() and isinstance(sentence, str) and sentence.endswith(".")
 ]

@@ -1,0 +1,121 @@
+"""The model loads whatever this machine's settings are; where it cannot, a sentence says so."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import pytest
+from api import Api, Refused
+from conftest import EXAMPLES, ROOT, App, running_app
+from packages import installed
+
+from durian import DurianClassifier, open_photo
+from durian.classifier import NOT_LOADED, TOO_LITTLE_MEMORY
+from durian.web.i18n import say
+
+LOAD = """
+import sys
+sys.path.insert(1, {root!r})
+from durian import DurianClassifier, ModelError
+try:
+    DurianClassifier.load()
+except ModelError as error:
+    print(error)
+"""
+
+
+def complaint(folder: Path, before: str = "", **environment: str) -> str:
+    """Return what a program prints that runs `before`, then loads the classifier."""
+    done = subprocess.run(
+        [sys.executable, "-c", before + LOAD.format(root=str(ROOT))],
+        cwd=folder,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def odd_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app with a damaged sample, at somebody's whose Keras is set to something else."""
+    home = tmp_path_factory.mktemp("home")
+    settings = {"backend": "torch", "image_data_format": "channels_first", "floatx": "float16"}
+    (home / ".keras").mkdir()
+    (home / ".keras/keras.json").write_text(json.dumps(settings))
+    for folder in ("durian", "examples", "model"):
+        shutil.copytree(ROOT / folder, home / folder)
+    shutil.copy(ROOT / "app.py", home)
+    (home / "examples" / EXAMPLES[0].name).write_bytes(EXAMPLES[0].read_bytes()[:2000])
+    with running_app(home / "log", cwd=home, HOME=str(home), KERAS_BACKEND="jax") as app:
+        yield app
+
+
+def test_the_app_runs_beside_other_keras_settings(odd_app: App):
+    assert Api(odd_app.url).ask(EXAMPLES[0].read_bytes())["label"] == "D24"
+
+
+def test_an_answer_that_fails_is_a_sentence(odd_app: App, browser):
+    page = browser.new_page(locale="en-SG")
+    page.goto(odd_app.url)
+    page.locator(f"#samples img[src*='{EXAMPLES[0].stem}']").click()
+    page.locator("#verdict").get_by_text("Something went wrong here").wait_for()
+    page.close()
+    assert "Traceback" not in odd_app.log.read_text()
+
+
+def test_the_library_leaves_a_programs_own_settings_alone(classifier, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        photo = open_photo(EXAMPLES[0])
+        answer = DurianClassifier.load().predict(photo)
+        assert keras.config.image_data_format() == "channels_first"
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_dtype_policy("float32")
+    assert list(answer.values()) == pytest.approx(
+        list(classifier.predict(photo).values()), abs=1e-5
+    )
+
+
+@pytest.mark.slow
+def test_a_program_on_another_backend_is_told_what_to_do(tmp_path: Path):
+    site = installed(tmp_path / "site", "--no-deps", "jax", "jaxlib")
+    told = complaint(tmp_path, "import keras", KERAS_BACKEND="jax", PYTHONPATH=str(site))
+    assert "set KERAS_BACKEND=tensorflow before the program imports keras" in told
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("raise ImportError('DLL load failed')", NOT_LOADED),
+        ("raise SystemError('compiled for another numpy')", NOT_LOADED),
+        ("raise MemoryError", TOO_LITTLE_MEMORY),
+    ],
+)
+def test_a_broken_installation_ends_in_a_sentence(fault: str, sentence: str, tmp_path: Path):
+    (tmp_path / "tensorflow.py").write_text(fault)
+    assert complaint(tmp_path) == sentence
+
+
+def test_the_page_the_api_and_the_log_say_why_there_is_no_model(tmp_path: Path, browser):
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras/keras.json").write_text("[]")  # Keras itself stumbles over this
+    with running_app(tmp_path / "log", HOME=str(tmp_path)) as app:
+        with pytest.raises(Refused, match=NOT_LOADED):
+            Api(app.url).ask(EXAMPLES[0].read_bytes())
+        page = browser.new_page(locale="ms-MY")
+        page.goto(app.url)
+        page.locator("#photo input[type=file]").set_input_files(EXAMPLES[0])
+        page.locator("#verdict").get_by_text(say(NOT_LOADED, "ms")).wait_for()
+        page.close()
+        assert f"{NOT_LOADED} (AttributeError" in app.log.read_text()
