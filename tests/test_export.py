@@ -8,12 +8,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import EXAMPLES, ROOT
-from packages import installed
 
 from durian import open_photo
 from durian.photo import to_array
 from durian.training import export
+
+from .packages import installed
+from .running import EXAMPLES, ROOT
 
 ASK = """
 import sys, keras, numpy

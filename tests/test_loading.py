@@ -10,13 +10,14 @@ from pathlib import Path
 
 import keras
 import pytest
-from api import Api, Refused
-from conftest import EXAMPLES, ROOT, App, running_app
-from packages import installed
 
 from durian import DurianClassifier, open_photo
 from durian.classifier import NOT_LOADED, TOO_LITTLE_MEMORY
 from durian.web.i18n import say
+
+from .api import Api, Refused
+from .packages import installed
+from .running import EXAMPLES, ROOT, App, running_app
 
 LOAD = """
 import sys
