@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from threading import Semaphore, Thread
 
+from durian.web import environment  # isort: skip  # before Gradio
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
@@ -281,6 +282,8 @@ if __name__ == "__main__":
         state_session_capacity=1,  # Gradio would hold on to what the last 10,000 visitors sent
         max_file_size=guard.MAX_UPLOAD,
         strict_cors=True,
+        server_name=environment.SERVER_NAME,
+        ssr_mode=False,  # Node would serve the page without our head and languages
         enable_monitoring=False,
         run_history=False,
         footer_links=["api", "gradio"],

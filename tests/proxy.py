@@ -7,10 +7,11 @@ from threading import Thread
 
 import httpx
 import uvicorn
-from conftest import free_port
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
+
+from .running import free_port
 
 HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding"}
 

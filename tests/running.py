@@ -49,7 +49,7 @@ def running_app(log: Path, cwd: Path = ROOT, **environment: str) -> Iterator[App
         "GRADIO_TEMP_DIR": str(log.parent / "gradio"),
         **environment,
     }
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://{env['GRADIO_SERVER_NAME']}:{port}"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "app.py"], cwd=cwd, env=env, stdout=output, stderr=output

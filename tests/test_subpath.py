@@ -3,20 +3,21 @@
 import io
 from collections.abc import Iterator
 
-import corpus
 import httpx
 import pytest
-from api import PREFIX, Api
-from conftest import EXAMPLES, App, running_app
 from PIL import Image
 from playwright.sync_api import Browser
-from proxy import proxied
-from test_app import preview
 
 from durian import photo
 from durian.breeds import LABELS
 from durian.web import content, guard
 from durian.web.i18n import say
+
+from . import corpus
+from .api import PREFIX, Api
+from .proxy import proxied
+from .running import EXAMPLES, App, running_app
+from .test_app import preview
 
 SUBPATH = "/durian"
 GOOD = corpus.save(corpus.picture(), "JPEG")
