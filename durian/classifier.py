@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +20,14 @@ from . import hub
 from .backend import keras_on_tensorflow
 from .breeds import LABELS
 from .heat import heat
-from .photo import to_array
+from .photo import PhotoError, open_photo, to_array
 
 if TYPE_CHECKING:
     import keras
 
 MAX_BATCH = 4  # photographs that go through the network together
+
+Photo = Image.Image | np.ndarray | bytes | str | Path
 
 NOT_LOADED = (
     "TensorFlow could not load the model: install this project's requirements.txt into a fresh"
@@ -44,7 +46,8 @@ class DurianClassifier:
     def __init__(self, model: keras.Model) -> None:
         self._input_size = model.input_shape[1]
         self._network = _compiled(model)
-        self._waiting: queue.SimpleQueue[tuple[np.ndarray, Future[Answer]]] = queue.SimpleQueue()
+        # Bounded, so that a long list of photographs is not decoded faster than it is answered.
+        self._waiting: queue.Queue[tuple[np.ndarray, Future[Answer]]] = queue.Queue(2 * MAX_BATCH)
         threading.Thread(target=self._work, name="network", daemon=True).start()
 
     @classmethod
@@ -76,7 +79,8 @@ class DurianClassifier:
 
     def predict(self, image: Image.Image) -> dict[str, float]:
         """Return the confidence of each of the five labels, in class order, sum 1."""
-        return self.predict_batch([image])[0]
+        confidences, _ = self._answers([to_array(image, self._input_size)])[0]
+        return _by_label(confidences)
 
     def explain(self, image: Image.Image) -> np.ndarray:
         """Return where the network saw what it answered, (height, width) float32, 0–1.
@@ -84,21 +88,32 @@ class DurianClassifier:
         1 is the place that spoke most for it (Grad-CAM, see `network.with_maps`); colours, which
         the network weighs as a whole, have no place. `image` is as `open_photo` returns it.
         """
-        confidences, maps = self._answers([image])[0]
+        confidences, maps = self._answers([to_array(image, self._input_size)])[0]
         return heat(image.size, maps[..., confidences.argmax()])
 
-    def predict_batch(self, images: Sequence[Image.Image]) -> list[dict[str, float]]:
-        """Return what `predict` would for each image, at less time an image."""
-        return [
-            dict(zip(LABELS, map(float, confidences), strict=True))
-            for confidences, _ in self._answers(images)
-        ]
+    def predict_batch(self, photos: Iterable[Photo]) -> list[dict[str, float]]:
+        """Return what `predict` would for each photograph, at less time a photograph.
 
-    def _answers(self, images: Sequence[Image.Image]) -> list[Answer]:
+        Each is a path, a file's bytes, a Pillow image, or an (h, w, 3) uint8 RGB array. Raises
+        PhotoError or TypeError, which name the photograph by its number from 0 and by its path.
+        """
+        if isinstance(photos, str | bytes | Path | Image.Image):
+            raise TypeError("predict_batch takes several photographs: put this one into a list")
+        arrays = (self._array(number, photo) for number, photo in enumerate(photos))
+        return [_by_label(confidences) for confidences, _ in self._answers(arrays)]
+
+    def _array(self, number: int, photo: Photo) -> np.ndarray:
+        name = f"Photo {number} ({photo})" if isinstance(photo, str | Path) else f"Photo {number}"
+        try:
+            return to_array(_image(photo), self._input_size)
+        except (PhotoError, TypeError) as error:
+            raise type(error)(f"{name}: {error}") from error
+
+    def _answers(self, arrays: Iterable[np.ndarray]) -> list[Answer]:
         answers = []
-        for image in images:
+        for array in arrays:
             answer: Future[Answer] = Future()
-            self._waiting.put((to_array(image, self._input_size), answer))
+            self._waiting.put((array, answer))
             answers.append(answer)
         return [answer.result() for answer in answers]
 
@@ -118,6 +133,25 @@ class DurianClassifier:
             else:
                 for (_, answer), row in zip(batch, rows, strict=True):
                     answer.set_result(row)
+
+
+def _by_label(confidences: np.ndarray) -> dict[str, float]:
+    return dict(zip(LABELS, map(float, confidences), strict=True))
+
+
+def _image(photo: Photo) -> Image.Image:
+    """Return a photograph of any of the kinds that `predict_batch` takes as a Pillow image."""
+    if isinstance(photo, Image.Image):
+        return photo
+    if isinstance(photo, bytes | str | Path):
+        return open_photo(photo)
+    if not isinstance(photo, np.ndarray):
+        kind = type(photo).__name__
+        raise TypeError(f"give a path, bytes, a Pillow image or an array instead of this {kind}.")
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or not photo.size:
+        shape = f"{photo.dtype} {photo.shape}"
+        raise TypeError(f"give an array as uint8 (height, width, 3) instead of {shape}.")
+    return Image.fromarray(photo)
 
 
 def _compiled(model: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:

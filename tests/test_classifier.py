@@ -1,5 +1,6 @@
 """The library, on the real weights."""
 
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from durian import open_photo
+from durian import PhotoError, open_photo
 from durian.breeds import BREEDS, LABELS
 from durian.network import INPUT_SIZE
 from durian.photo import to_array
@@ -77,6 +78,47 @@ def test_a_batch_gets_the_answers_of_its_photos(classifier, photos):
     for one, other in zip(alone * 3, together, strict=True):
         assert list(one.values()) == pytest.approx(list(other.values()), abs=1e-4)
     assert classifier.predict_batch([]) == []
+
+
+def test_a_batch_takes_paths_bytes_pictures_and_arrays(classifier, photos):
+    path = EXAMPLES[0]
+    array = np.asarray(photos[0])
+    kinds = [path, str(path), path.read_bytes(), photos[0], array]
+    answers = classifier.predict_batch(kind for kind in kinds)
+    alone = list(classifier.predict(photos[0]).values())
+    for answer in answers:
+        assert list(answer.values()) == pytest.approx(alone, abs=1e-4)
+    (together,) = classifier.predict_batch(array[None])  # an array of photographs
+    assert list(together.values()) == pytest.approx(alone, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("photo", "sentence"),
+    [
+        ("no/such.jpg", "Photo 1 (no/such.jpg): This photo could not be read"),
+        (b"", "Photo 1: This file is empty"),
+        (b"a durian", "Photo 1: This is not a photo we can open"),
+        (Image.new("L", (9000, 9000)), "Photo 1: This photo is over"),
+        (None, "Photo 1: give a path, bytes, a Pillow image or an array instead of this NoneType."),
+        (
+            np.zeros((9, 9, 3)),
+            "Photo 1: give an array as uint8 (height, width, 3) instead of float64",
+        ),
+        (np.zeros((9, 9), "uint8"), "Photo 1: give an array as uint8 (height, width, 3)"),
+    ],
+    ids=["path", "empty", "text", "large", "nothing", "floats", "grey"],
+)
+def test_a_batch_says_which_photo_is_wrong(classifier, photos, photo, sentence: str):
+    with pytest.raises((PhotoError, TypeError), match=re.escape(sentence)):
+        classifier.predict_batch([photos[0], photo, photos[1]])
+
+
+@pytest.mark.parametrize(
+    "photo", [str(EXAMPLES[0]), EXAMPLES[0], b"\xff\xd8", Image.new("L", (9, 9))]
+)
+def test_one_photo_is_no_batch(classifier, photo):
+    with pytest.raises(TypeError, match="put this one into a list"):
+        classifier.predict_batch(photo)
 
 
 def test_threads_get_their_own_answers(classifier, photos):
