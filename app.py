@@ -20,7 +20,7 @@ from durian.breeds import BREEDS, CLASSES
 from durian.heat import overlay
 from durian.hub import ModelError
 from durian.photo import UNREADABLE
-from durian.web import content, guard, storage
+from durian.web import agents, content, guard, storage
 from durian.web.i18n import preferred, say
 from durian.web.link_preview import LinkPreview
 
@@ -99,7 +99,9 @@ class Photo(gr.Image):
     async def async_move_resource_to_block_cache(self, url_or_file_path):
         path = str(url_or_file_path)
         if path.lower().startswith(("http://", "https://")):
-            path = save_bytes_to_cache(await guard.fetch(path), "photo", self.GRADIO_CACHE)
+            path = agents.uploaded(path, UPLOADS) or save_bytes_to_cache(
+                await guard.fetch(path), "photo", self.GRADIO_CACHE
+            )
         return await super().async_move_resource_to_block_cache(path)
 
 
@@ -132,7 +134,7 @@ def predict(image: Image.Image, request: gr.Request) -> dict[str, float]:
     """Tell which durian breed a photo shows, and how sure that is.
 
     Args:
-        image: A photo of one durian, whole or opened.
+        image: A photo of one durian, whole or opened: a link, a data: URL, or an upload's path.
     """
     return loaded(request).predict(image)
 
@@ -154,7 +156,8 @@ def explain(image: Image.Image, request: gr.Request) -> Image.Image:
     """Show where in a photo the network saw the breed it names, in warm colours on the photo.
 
     Args:
-        image: A photo of one durian, whole or opened; a large one comes back smaller.
+        image: A photo of one durian, whole or opened: a link, a data: URL, or an upload's path.
+            A large one comes back smaller.
     """
     return overlay(image, loaded(request).explain(image))
 
@@ -294,6 +297,7 @@ if __name__ == "__main__":
         mcp_server=True,
         prevent_thread_lock=True,
     )
+    agents.take_photos(demo.mcp_server_obj, UPLOADS)
     # After the server, which TensorFlow's import would hold up, so that the page opens at once.
     Thread(target=load, name="load", daemon=True).start()
     demo.block_thread()

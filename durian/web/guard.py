@@ -26,7 +26,10 @@ LINK_PATIENCE = 8.0  # seconds that a link gets to deliver its photo
 MAX_REDIRECTS = 5
 NOT_UNDERSTOOD = "Something is wrong with this request, so please send it again."
 BUSY = "Too many people are asking just now, so please try again in a moment."
-NOT_FETCHED = "This link does not lead to a photo we can fetch, so please send the photo itself."
+NOT_FETCHED = (
+    "This link does not lead to a photo we can fetch, so please send the photo itself, as a file or"
+    " as a data: URL."
+)
 
 # Routes count wherever they stand in a path, since a proxy may leave a prefix before them.
 API = "/gradio_api/+"
