@@ -15,7 +15,7 @@ from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
 from starlette.middleware import Middleware
 
-from durian import DurianClassifier, PhotoError, decision, open_photo
+from durian import DurianClassifier, PhotoError, decision, memory, open_photo
 from durian.breeds import BREEDS, CLASSES
 from durian.heat import overlay
 from durian.hub import ModelError
@@ -272,7 +272,7 @@ with Page(title=content.TITLE, analytics_enabled=False) as demo:
 demo.queue(max_size=64, api_open=False)
 
 if __name__ == "__main__":
-    guard.give_back_memory()
+    memory.return_large_blocks()
     storage.keep_clean(UPLOADS, samples=EXAMPLES)
     demo.launch(
         app_kwargs={

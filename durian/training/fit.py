@@ -1,13 +1,11 @@
 """Labelled photographs in, a trained and calibrated network out."""
 
-import ctypes
 import re
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,17 +42,6 @@ class Stage(NamedTuple):
 
 
 STAGES = (Stage(15, 3, 2e-3), Stage(9, 8, 1e-3), Stage(9, 8, 6e-4))
-
-
-def keep_memory() -> None:
-    """Make glibc keep what one step frees for the next one, which it else asks the kernel for anew.
-
-    Zeroing it each time takes a third of a step on a virtual machine. See mallopt(3).
-    """
-    with suppress(AttributeError, OSError, TypeError):  # other systems have no such setting
-        ctypes.CDLL(None).mallopt(-4, 0)  # M_MMAP_MAX
-        ctypes.CDLL(None).mallopt(-8, 1)  # M_ARENA_MAX
-        ctypes.CDLL(None).mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
 def fast_policy() -> str:

@@ -5,11 +5,9 @@ are shut.
 """
 
 import asyncio
-import ctypes
 import logging
 import re
 from collections.abc import Collection
-from contextlib import suppress
 
 import httpx
 import safehttpx
@@ -143,17 +141,3 @@ async def _photo(answer: httpx.Response) -> bytes:
         if len(data) > MAX_BYTES:
             raise PhotoError(TOO_HEAVY)
     return bytes(data)
-
-
-def give_back_memory() -> None:
-    """Make glibc return what a large photo took as soon as it is freed, but not what each takes.
-
-    By default it keeps blocks of up to 32 MiB for later: 700 MB after two photos of 49 megapixels,
-    which are read into blocks of 12 and 16. The network works in smaller ones, which the kernel
-    would clear anew for every photo if they were returned: on a virtual machine, that took as long
-    again as the network. And many of the server's threads would get a heap of their own.
-    """
-    with suppress(AttributeError, OSError, TypeError):  # other systems have no such setting
-        ctypes.CDLL(None).mallopt(-3, 2**23)  # M_MMAP_THRESHOLD
-        ctypes.CDLL(None).mallopt(-1, 2**26)  # M_TRIM_THRESHOLD
-        ctypes.CDLL(None).mallopt(-8, 2)  # M_ARENA_MAX
