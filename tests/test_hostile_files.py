@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,17 +15,10 @@ from durian.breeds import LABELS
 
 from . import corpus
 from .api import Api, Refused, memory
-from .running import EXAMPLES, ROOT, App, running_app
+from .running import EXAMPLES, ROOT, App
 
 PATIENCE = 10  # seconds for one file
 GROWTH = 100  # megabytes for the whole corpus
-
-
-@pytest.fixture(scope="module")
-def own_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """An app whose memory nobody else uses."""
-    with running_app(tmp_path_factory.mktemp("hostile") / "app.log") as running:
-        yield running
 
 
 def outcome(ask: Callable[..., dict], *arguments: object) -> dict | str:
@@ -36,17 +29,18 @@ def outcome(ask: Callable[..., dict], *arguments: object) -> dict | str:
         return str(refusal)
 
 
-def test_no_file_stops_the_app(own_app: App) -> None:
-    api = Api(own_app.url)
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
+def test_no_file_stops_the_app(app: App, step: int) -> None:
+    api = Api(app.url)
     good = corpus.save(corpus.picture(640, 480), "JPEG")
     expected = api.ask(good)
     counts: Counter[str] = Counter()
     failed, slowest = [], 0.0
     largest = corpus.save(Image.new("RGBA", (7000, 7000), "olive"), "PNG")
-    for _ in range(10):  # from here on, what an honest photo of the largest size takes is there
+    for _ in range(4):  # from here on, what an honest photo of the largest size takes is there
         assert api.ask(largest) and api.ask(good) == expected
-    before = memory(own_app.process.pid)
-    for number, (name, data) in enumerate(corpus.hostile()):
+    before = memory(app.process.pid)
+    for number, (name, data) in enumerate(list(corpus.hostile())[::step]):
         start = time.monotonic()
         answers = [outcome(api.ask, data, name)]
         took = time.monotonic() - start
@@ -61,26 +55,24 @@ def test_no_file_stops_the_app(own_app: App) -> None:
         if number % 50 == 0:
             assert api.ask(good) == expected, f"a good photo after {name}"
     assert api.ask(good) == expected
-    after = memory(own_app.process.pid)
+    after = memory(app.process.pid)
     print(f"\n{dict(counts)}, slowest {slowest:.1f} s, memory {before} MB before, {after} MB after")
     assert not failed
-    assert counts.total() >= 300
+    assert counts.total() >= 200
     assert after - before <= GROWTH
-    assert own_app.process.poll() is None
-    assert "Traceback" not in own_app.log.read_text()
+    assert app.process.poll() is None
+    assert "Traceback" not in app.log.read_text()
 
 
 def test_one_picture_gets_one_answer_in_every_form(classifier: DurianClassifier) -> None:
-    for path in EXAMPLES[::3]:
-        with Image.open(path) as image:
-            image = image.convert("RGB")
-        forms = dict(corpus.forms(image))
-        expected = classifier.predict(open_photo(forms["8-bit.png"]))
-        for name, data in forms.items():
-            answer = classifier.predict(open_photo(data))
-            worst = max(abs(answer[label] - expected[label]) for label in LABELS)
-            assert worst <= 0.05, f"{path.name} as {name}"
-            assert max(answer, key=answer.get) == max(expected, key=expected.get)
+    with Image.open(EXAMPLES[0]) as image:
+        forms = dict(corpus.forms(image.convert("RGB")))
+    expected = classifier.predict(open_photo(forms["8-bit.png"]))
+    answers = classifier.predict_batch([open_photo(data) for data in forms.values()])
+    for name, answer in zip(forms, answers, strict=True):
+        worst = max(abs(answer[label] - expected[label]) for label in LABELS)
+        assert worst <= 0.05, name
+        assert max(answer, key=answer.get) == max(expected, key=expected.get)
 
 
 def test_the_fuzzer_finds_nothing(tmp_path: Path) -> None:
