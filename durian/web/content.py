@@ -26,8 +26,8 @@ def translations() -> dict[str, dict[str, str]]:
             "empty": empty(language),
             "breeds": breeds(language),
             "not a photo": say(NOT_A_PHOTO, language),
-            **{f"sure {slug}": sure(slug, language) for slug in CLASSES},
-            **{f"unsure {slug}": unsure(slug, language) for slug in CLASSES},
+            **{f"sure {BREEDS[slug]['label']}": sure(slug, language) for slug in CLASSES},
+            **{f"unsure {BREEDS[slug]['label']}": unsure(slug, language) for slug in CLASSES},
             **{BREEDS[slug]["label"]: name(slug, language) for slug in CLASSES},
             **{
                 f"{slug}-{state}": f"{name(slug, language)}, {say(state, language)}"
@@ -60,7 +60,7 @@ def sure(slug: str, language: str) -> str:
     """Return a confident answer in words and how to check it; for no known breed, what to try."""
     if slug != NONE:
         tell = BREEDS[slug]["facts"]["tell"][language]
-        return _verdict("sure", name(slug, language), _other_names(slug, language), tell)
+        return _verdict(f"sure {slug}", name(slug, language), _other_names(slug, language), tell)
     advice = (
         "Perhaps another breed, or no durian at all. Try the opened fruit, closer, in daylight."
     )
@@ -72,7 +72,9 @@ def unsure(slug: str, language: str) -> str:
     if slug == NONE:
         return sure(slug, language)
     advice = say("Closest to {name}. Try the opened fruit, closer, in daylight.", language)
-    return _verdict("doubt", say("Not sure", language), advice.format(name=name(slug, language)))
+    return _verdict(
+        f"doubt {slug}", say("Not sure", language), advice.format(name=name(slug, language))
+    )
 
 
 def breeds(language: str) -> str:

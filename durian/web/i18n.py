@@ -1,9 +1,15 @@
 """What the page says, in the visitor's language; every sentence is known by its English wording."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..breeds import BREEDS
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 SENTENCES: dict[str, dict[str, str]] = json.loads(
     Path(__file__).with_name("translations.json").read_text(encoding="utf-8")
@@ -25,6 +31,11 @@ def preferred(accept_language: str | None) -> str:
     """
     wanted = [tag.strip()[:2].lower() for tag in (accept_language or "").split(",")]
     return next((tag for tag in wanted if tag in LANGUAGES), "en")
+
+
+def language_of(request: gr.Request | None) -> str:
+    """Return the language that the browser asks for; programs get English."""
+    return preferred(getattr(request, "headers", {}).get("accept-language"))
 
 
 def name(slug: str, language: str) -> str:

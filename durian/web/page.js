@@ -11,14 +11,14 @@ window.durian = {
     return { url, path: decodeURI(url.split("file=")[1]), meta: { _type: "gradio.FileData" } }
   },
 
-  // An answer in words, the guide with the named breed first, and the bars in the visitor's
-  // language; `words` has the former two by label, for answers that are not sure and that are.
-  say(answer, thresholds, words, nothing) {
-    const sure = answer?.confidences?.[0].confidence >= (thresholds[answer.label] ?? Infinity)
-    const rows = answer?.confidences?.map((row) => ({ ...row, label: spoken(row.label) }))
-    const same = rows?.every((row, index) => row.label === answer.confidences[index].label) ?? true
+  // An answer in words, and the bars in the visitor's language.
+  say(answer, thresholds) {
+    if (!answer?.confidences) return [spoken("empty"), { __type__: "update" }]
+    const sure = answer.confidences[0].confidence >= (thresholds[answer.label] ?? Infinity)
+    const rows = answer.confidences.map((row) => ({ ...row, label: spoken(row.label) }))
+    const same = rows.every((row, index) => row.label === answer.confidences[index].label)
     const bars = same ? { __type__: "update" } : { ...answer, confidences: rows }
-    return [...(words[answer?.label]?.[Number(sure)] ?? nothing), bars]
+    return [spoken(`${sure ? "sure" : "unsure"} ${answer.label}`), bars]
   },
 
   // Without a photo there is no answer.
@@ -34,7 +34,7 @@ window.durian = {
   },
 
   // Why there is no answer is said where it would be, rather than in a notice that goes.
-  async refuse(headline) {
+  async refuse() {
     let notice
     for (let frame = 0; frame < 120 && !notice; frame++) {
       await new Promise(requestAnimationFrame)
@@ -42,7 +42,7 @@ window.durian = {
     }
     const reason = notice?.querySelector(".toast-message-text").innerHTML ?? ""
     notice?.querySelector(".toast-close").click()
-    return `<div class="doubt"><h2>${headline}</h2><p>${reason}</p></div>`
+    return `<div class="doubt"><h2>${spoken("No answer yet")}</h2><p>${reason}</p></div>`
   },
 }
 

@@ -1,0 +1,70 @@
+"""What the page and the API can be asked."""
+
+import logging
+from concurrent.futures import Future
+from functools import cache
+
+import gradio as gr
+from PIL import Image
+
+from ..classifier import DurianClassifier
+from ..heat import overlay
+from ..hub import ModelError
+from ..photo import open_photo
+from .i18n import language_of, say
+from .upload import NO_PHOTO
+
+classifier: Future[DurianClassifier] = Future()
+
+log = logging.getLogger(__name__)
+
+
+def predict(image: Image.Image, request: gr.Request) -> dict[str, float]:
+    """Tell which durian breed a photo shows, and how sure that is.
+
+    Args:
+        image: A photo of one durian, whole or opened: a link, a data: URL, or an upload's path.
+    """
+    return loaded(request).predict(image)
+
+
+def predict_sample(sample: list[str] | None, request: gr.Request) -> dict[str, float]:
+    """Return what `predict` would for a sample, given its path, from the second time on at once."""
+    if not sample:
+        raise gr.Error(NO_PHOTO, print_exception=False)
+    return answer_to_sample(loaded(request), *sample)
+
+
+@cache  # filled as people ask: Gradio's own would keep the page from starting if a sample failed
+def answer_to_sample(classifier: DurianClassifier, path: str) -> dict[str, float]:
+    """Return the confidences for one of the samples."""
+    return classifier.predict(open_photo(path))
+
+
+def explain(image: Image.Image, request: gr.Request) -> Image.Image:
+    """Show where in a photo the network saw the breed it names, in warm colours on the photo.
+
+    Args:
+        image: A photo of one durian, whole or opened: a link, a data: URL, or an upload's path.
+            A large one comes back smaller.
+    """
+    return overlay(image, loaded(request).explain(image))
+
+
+def load() -> None:
+    """Load the classifier, for all who wait for it."""
+    try:
+        classifier.set_result(DurianClassifier.load())
+    except ModelError as error:
+        log.error(f"{error} ({error.__cause__!r})" if error.__cause__ else str(error))
+        classifier.set_exception(error)
+
+
+def loaded(request: gr.Request) -> DurianClassifier:
+    """Return the classifier, as soon as it is there."""
+    if not classifier.done():
+        gr.Info(say("The model is still loading. A few seconds.", language_of(request)), 5)
+    try:
+        return classifier.result()
+    except ModelError as error:
+        raise gr.Error(str(error), print_exception=False) from None
