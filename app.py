@@ -10,7 +10,7 @@ from durian.web import environment  # isort: skip  # before Gradio
 import gradio as gr
 from starlette.middleware import Middleware
 
-from durian import ModelError, decision, memory
+from durian import memory
 from durian.breeds import CLASSES
 from durian.web import agents, content, endpoints, guard, storage
 from durian.web.link_preview import LinkPreview
@@ -35,11 +35,6 @@ PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
 logging.getLogger("durian").setLevel(logging.INFO)
-
-try:
-    THRESHOLDS = decision.thresholds()
-except ModelError:
-    THRESHOLDS = {}  # the model will not load either, so there are no answers
 
 i18n = gr.I18n(**content.translations())
 
@@ -108,7 +103,7 @@ with Page(title=content.TITLE, analytics_enabled=False) as demo:
         None,
         answer,
         [verdict, answer],
-        js=f"(answer) => durian.say(answer, {json.dumps(THRESHOLDS)})",
+        js=f"(answer) => durian.say(answer, {json.dumps(content.thresholds())})",
     )
     for call in (asked, tried):
         call.failure(None, None, verdict, js="durian.refuse")

@@ -13,8 +13,8 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from durian import decision
 from durian.breeds import BREEDS, LABELS
-from durian.decision import is_sure
 
 from .running import EXAMPLES
 
@@ -88,6 +88,11 @@ def label(path: Path) -> str:
     return BREEDS[path.stem.rpartition("-")[0]]["label"]
 
 
+def headline(label: str) -> str:
+    """Return how the page names a breed that the app is as sure of as it ever is."""
+    return label if decision.thresholds()[label] is not None else f"Not sure, perhaps {label}"
+
+
 def shown(sample: Locator) -> str:
     """Return the label of the breed that a sample is said to show, to those who do not see it."""
     breed, state = sample.get_attribute("alt").split(", ")
@@ -115,7 +120,8 @@ def unsure_photo(url: str) -> Image.Image:
         with client_file(blend) as path:
             answer = client.predict(handle_file(path), api_name="/predict")
         said = {row["label"]: row["confidence"] for row in answer["confidences"]}
-        if answer["label"] != LABELS[-1] and not is_sure(said):
+        known = answer["label"] != LABELS[-1] and decision.thresholds()[answer["label"]]
+        if known and not decision.is_sure(said):
             return blend
     raise LookupError("the app is sure of every blend of two examples")
 

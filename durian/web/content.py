@@ -2,8 +2,9 @@
 
 from html import escape
 
+from .. import decision
 from ..breeds import BREEDS, CLASSES, NONE
-from ..hub import REPO
+from ..hub import REPO, ModelError
 from ..photo import NOT_A_PHOTO
 from .i18n import LANGUAGES, SENTENCES, name, say
 
@@ -39,6 +40,14 @@ def translations() -> dict[str, dict[str, str]]:
     }
 
 
+def thresholds() -> dict[str, float | None]:
+    """Return the confidences from which answers are sure, by label; none without a model."""
+    try:
+        return decision.thresholds()
+    except ModelError:
+        return {}
+
+
 def about(language: str) -> str:
     """Return the page's heading: what it does, what it cannot do, where to read more."""
     return (
@@ -68,12 +77,15 @@ def sure(slug: str, language: str) -> str:
 
 
 def unsure(slug: str, language: str) -> str:
-    """Return an answer that is not to be relied on, and what to try."""
+    """Return an answer that is not to be relied on, and what to do about it."""
     if slug == NONE:
         return sure(slug, language)
-    advice = say("Closest to {name}. Try the opened fruit, closer, in daylight.", language)
+    perhaps = say("Not sure, perhaps {name}", language).format(name=name(slug, language))
+    if thresholds().get(BREEDS[slug]["label"], 1) is None:  # no better photo would help
+        why = say("Known from too few photographs.", language)
+        return _verdict(f"doubt {slug}", perhaps, why, BREEDS[slug]["facts"]["tell"][language])
     return _verdict(
-        f"doubt {slug}", say("Not sure", language), advice.format(name=name(slug, language))
+        f"doubt {slug}", perhaps, say("Try the opened fruit, closer, in daylight.", language)
     )
 
 
