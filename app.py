@@ -123,7 +123,6 @@ if __name__ == "__main__":
             "openapi_url": None,
         },
         state_session_capacity=1,  # Gradio would hold on to what the last 10,000 visitors sent
-        max_file_size=guard.MAX_UPLOAD,
         strict_cors=True,
         server_name=environment.SERVER_NAME,
         ssr_mode=False,  # Node would serve the page without our head and languages

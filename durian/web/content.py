@@ -5,7 +5,7 @@ from html import escape
 from .. import decision
 from ..breeds import BREEDS, CLASSES, NONE
 from ..hub import REPO, ModelError
-from ..photo import NOT_A_PHOTO
+from ..photo import NOT_A_PHOTO, TOO_HEAVY
 from .i18n import LANGUAGES, SENTENCES, name, say
 
 TITLE = "Which durian is this?"
@@ -27,6 +27,7 @@ def translations() -> dict[str, dict[str, str]]:
             "empty": empty(language),
             "breeds": breeds(language),
             "not a photo": say(NOT_A_PHOTO, language),
+            "too heavy": say(TOO_HEAVY, language),
             **{f"sure {BREEDS[slug]['label']}": sure(slug, language) for slug in CLASSES},
             **{f"unsure {BREEDS[slug]['label']}": unsure(slug, language) for slug in CLASSES},
             **{BREEDS[slug]["label"]: name(slug, language) for slug in CLASSES},

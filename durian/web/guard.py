@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..photo import MAX_BYTES, TOO_HEAVY, PhotoError
 
+# Not Gradio's max_file_size, by which the page would refuse a photo before it is shrunk.
 MAX_UPLOAD = MAX_BYTES + 1024  # bytes: one photo and its multipart headers
 MAX_BODY = MAX_BYTES * 3 // 2  # bytes: one photo in base64, which makes it a third longer
 CALL_PATIENCE = 120.0  # seconds that a call gets; Gradio never ends one whose answer was fetched

@@ -74,7 +74,10 @@ new MutationObserver(() => {
   for (const element of document.querySelectorAll("#photo, footer, .toast-message-text")) {
     const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT)
     while (texts.nextNode()) {
-      const text = texts.currentNode.data.trim().replace(/^Invalid file type.*/, "not a photo")
+      const text = texts.currentNode.data
+        .trim()
+        .replace(/^Invalid file type.*/, "not a photo")
+        .replace(/^HTTP 413.*/s, "too heavy")
       if (spoken(text) !== text) texts.currentNode.data = spoken(text)
     }
   }

@@ -1,0 +1,83 @@
+// A photo leaves the page small and without metadata. The network sees 299 pixels of it, a phone's
+// weighs megabytes, and where it was taken concerns nobody. What cannot be shrunk goes as it is.
+{
+  const LIGHT = 250_000 // bytes
+  const PATIENCE = 15_000 // milliseconds
+  const METADATA = /exif|[itz]txt|ns\.adobe|photoshop|xmp |rdf\+xml/i // in all formats
+
+  // Runs in a worker, which ends after one photo, so that the memory comes back at once.
+  function shrinker(light) {
+    const SHORT_SIDE = 768 // pixels: more than the server works with
+    const DECODED_SIDE = 2400 // a JPEG is decoded in eighths to fit its square: 108 megapixels do
+    const QUALITIES = [0.95, 0.85, 0.75, 0.6, 0.4]
+
+    async function decoded(file) {
+      try {
+        const size = { desiredWidth: DECODED_SIDE, desiredHeight: DECODED_SIDE }
+        const decoder = new ImageDecoder({ type: "image/jpeg", data: file.stream(), ...size })
+        return (await decoder.decode()).image
+      } catch {
+        return createImageBitmap(file) // not a JPEG, or Safari, or an address without https
+      }
+    }
+
+    function drawn(picture) {
+      const width = picture.displayWidth ?? picture.width
+      const height = picture.displayHeight ?? picture.height
+      const scale = Math.min(1, SHORT_SIDE / Math.min(width, height))
+      const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale))
+      const context = canvas.getContext("2d")
+      context.fillStyle = "white" // where the photo is transparent
+      context.fillRect(0, 0, canvas.width, canvas.height)
+      // Against fingerprinting, Firefox can return noise: misskey-dev/misskey#13582
+      if (context.getImageData(0, 0, 1, 1).data.some((level) => level < 250)) throw Error("noise")
+      context.imageSmoothingQuality = "high"
+      context.drawImage(picture, 0, 0, canvas.width, canvas.height)
+      return canvas
+    }
+
+    onmessage = async ({ data: file }) => {
+      let small = null
+      try {
+        const canvas = drawn(await decoded(file))
+        for (const quality of QUALITIES) {
+          small = await canvas.convertToBlob({ type: "image/jpeg", quality })
+          if (small.size <= light) break
+        }
+      } catch {} // it goes as it is
+      postMessage(small)
+    }
+  }
+
+  async function shrunk(file) {
+    const light = file.size <= LIGHT
+    if (light && !METADATA.test(new TextDecoder("latin1").decode(await file.arrayBuffer()))) {
+      return file
+    }
+    const script = URL.createObjectURL(new Blob([`(${shrinker})(${LIGHT})`]))
+    const worker = new Worker(script)
+    try {
+      const small = await new Promise((resolve, reject) => {
+        worker.onmessage = ({ data }) => resolve(data)
+        worker.onerror = reject
+        setTimeout(reject, PATIENCE)
+        worker.postMessage(file)
+      })
+      return small && (light || small.size < file.size) ? new File([small], "photo.jpg") : file
+    } finally {
+      worker.terminate()
+      URL.revokeObjectURL(script)
+    }
+  }
+
+  // Photos that are chosen, dropped, pasted or taken all leave here.
+  const send = window.fetch
+  window.fetch = async (address, options) => {
+    if (!(options?.body instanceof FormData)) return send(address, options)
+    const body = new FormData()
+    for (const [name, value] of options.body) {
+      body.append(name, value instanceof File ? await shrunk(value).catch(() => value) : value)
+    }
+    return send(address, { ...options, body })
+  }
+}
