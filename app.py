@@ -28,8 +28,8 @@ EXAMPLES = sorted(
 )
 STYLE = Path(content.__file__).with_name("page.css")
 SCRIPTS = "".join(  # what the page does by itself
-    f"<script>{path.read_text(encoding='utf-8')}</script>"
-    for path in sorted(STYLE.parent.glob("*.js"))
+    f"<script>{STYLE.with_name(name).read_text(encoding='utf-8')}</script>"
+    for name in ("page.js", "shrink.js")
 )
 PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 
@@ -77,6 +77,9 @@ with Page(title=content.TITLE, analytics_enabled=False) as demo:
                     interactive=False,
                 )
     gr.HTML(str(i18n("breeds")), elem_id="breeds")
+    gr.HTML(
+        str(i18n("languages")), elem_id="languages", js_on_load="window.offerLanguages?.(element)"
+    )
 
     asked = photo.upload(
         endpoints.predict,

@@ -30,7 +30,7 @@ from .browsing import (
 from .running import EXAMPLES, App, running_app
 
 SMALL_PHONE = {"width": 360, "height": 640}
-LOCALES = {"en": "en-SG", "zh": "zh-SG", "ms": "ms-MY", "th": "th-TH"}
+LOCALES = {"en": "en-SG", "zh": "zh-SG", "zh-Hant": "zh-HK", "ms": "ms-MY", "th": "th-TH"}
 TAP = 44  # pixels that a thumb needs
 FOCUS_IS_SEEN = """() => {  // a ring of 3 px, cut off by nothing around it
     const ring = getComputedStyle(document.activeElement)
@@ -220,6 +220,24 @@ def test_the_page_speaks_the_browsers_language(
         expect(page.locator(".toast-message-text")).to_have_text(say(NOT_A_PHOTO, language))
 
 
+def test_a_language_that_is_chosen_is_spoken_from_then_on(
+    browser: Browser, app: App, tmp_path: Path
+):
+    with opened(browser, app.url) as page:
+        page.get_by_role("button", name="ไทย").click()
+        expect(page.locator("h1")).to_have_text(say(content.TITLE, "th"))
+        page.goto(app.url)
+        expect(page.locator("h1")).to_have_text(say(content.TITLE, "th"))
+        expect(page).to_have_title(say(content.TITLE, "th"))
+        upload(page, wrong_file(tmp_path, ".jpg"))
+        refused(page, say(NOT_A_PHOTO, "th"))  # which the server says
+        page.get_by_role("button", name="English").click()
+        expect(page.locator("h1")).to_have_text(content.TITLE)
+        assert (
+            page.evaluate("localStorage.length") == 0
+        )  # the browser's own language needs no choice
+
+
 @pytest.mark.parametrize(("language", "locale"), LOCALES.items())
 def test_every_answer_fits_the_place_that_is_kept_for_it(
     browser: Browser, app: App, language: str, locale: str
@@ -278,7 +296,9 @@ def test_what_is_tapped_is_large_enough_for_a_thumb(page: Page, tmp_path: Path):
     assert min(close["width"], close["height"]) >= TAP
     upload(page, EXAMPLES[0])
     answered(page)
-    targets = page.locator("#photo button, #samples button, #why > button, #breeds summary")
+    targets = page.locator(
+        "#photo button, #samples button, #why > button, #breeds summary, #languages button"
+    )
     boxes = [target.bounding_box() for target in targets.all() if target.is_visible()]
     assert len(boxes) >= 10
     for box in boxes:
@@ -339,6 +359,9 @@ def test_all_can_be_done_with_a_keyboard(page: Page):
     tab_to("#breeds summary")
     page.keyboard.press("Enter")
     expect(page.locator("#breeds li").first).to_be_visible()
+    tab_to("#languages [lang=ms]")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text(say(content.TITLE, "ms"))
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])

@@ -27,6 +27,7 @@ def translations() -> dict[str, dict[str, str]]:
             "empty": empty(language),
             "breeds": breeds(language),
             "not a photo": say(NOT_A_PHOTO, language),
+            "languages": languages(language),
             "too heavy": say(TOO_HEAVY, language),
             **{f"sure {BREEDS[slug]['label']}": sure(slug, language) for slug in CLASSES},
             **{f"unsure {BREEDS[slug]['label']}": unsure(slug, language) for slug in CLASSES},
@@ -102,6 +103,16 @@ def breeds(language: str) -> str:
     )
 
 
+def languages(language: str) -> str:
+    """Return the choice of languages, hidden until a script is there that carries it out."""
+    buttons = "".join(
+        f'<button value="{tag}" lang="{tag}"{" aria-current=true" * (tag == language)}>'
+        f"{own_name}</button>"
+        for tag, own_name in LANGUAGES.items()
+    )
+    return f'<div role="group" aria-label="{say("Language", language)}" hidden>{buttons}</div>'
+
+
 def _verdict(kind: str, headline: str, *lines: str) -> str:
     text = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return f'<div class="{kind}"><h2>{escape(headline)}</h2>{text}</div>'
@@ -122,8 +133,12 @@ def _card(slug: str, language: str) -> str:
 
 def _other_names(slug: str, language: str) -> str:
     breed = BREEDS[slug]
-    names = [breed["names"][other] for other in LANGUAGES[:3]]
-    names += [*breed["also"].split(", "), breed["code"]]
-    others = dict.fromkeys(other for other in names if other != name(slug, language))
+    chinese = "zh-Hant" if language == "zh-Hant" else "zh"
+    names = [breed["names"][other] for other in ("en", chinese, "ms")]
+    for other in (chinese, "en"):
+        names += filter(None, breed["also"].get(other, "").split(", "))
+    others = dict.fromkeys(
+        other for other in (*names, breed["code"]) if other != name(slug, language)
+    )
     # No line begins with a dot, or ends within a name.
     return " ".join(f"{other} ·".replace(" ", "\N{NO-BREAK SPACE}") for other in others)[:-2]

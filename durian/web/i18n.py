@@ -16,7 +16,14 @@ SENTENCES: dict[str, dict[str, str]] = json.loads(
 )
 """By English sentence, what it is in other languages; one that is missing stays English."""
 
-LANGUAGES = ("en", "zh", "ms", "th")
+LANGUAGES = {
+    "en": "English",
+    "zh": "简体中文",
+    "zh-Hant": "繁體中文",
+    "ms": "Bahasa Melayu",
+    "th": "ไทย",
+}
+"""What each of our languages calls itself, by its tag (BCP 47)."""
 
 
 def say(sentence: str, language: str) -> str:
@@ -25,12 +32,25 @@ def say(sentence: str, language: str) -> str:
 
 
 def preferred(accept_language: str | None) -> str:
-    """Return the first of our languages in an Accept-Language header, English if there is none.
+    """Return which of our languages an Accept-Language header likes best; English if none."""
+    best, most = "en", 0.0
+    for entry in (accept_language or "").lower().replace(" ", "").split(","):
+        tag, _, quality = entry.partition(";q=")
+        language = _ours(tag.split("-"))
+        try:
+            liking = float(quality or 1)
+        except ValueError:
+            continue
+        if language in LANGUAGES and liking > most:
+            best, most = language, liking
+    return best
 
-    Browsers list what their owner prefers first; a region makes no difference here.
-    """
-    wanted = [tag.strip()[:2].lower() for tag in (accept_language or "").split(",")]
-    return next((tag for tag in wanted if tag in LANGUAGES), "en")
+
+def _ours(subtags: list[str]) -> str:
+    """Return the language that a tag's parts stand for; Chinese goes by its script."""
+    if subtags[0] != "zh" or "hans" in subtags:
+        return subtags[0]
+    return "zh-Hant" if {"hant", "tw", "hk", "mo"} & set(subtags) else "zh"
 
 
 def language_of(request: gr.Request | None) -> str:

@@ -20,6 +20,8 @@ from .content import ABOUT, TITLE
 from .i18n import preferred, say
 
 PICTURE = "/preview.jpg"
+_LANGUAGE = Path(__file__).with_name("language.js").read_text(encoding="utf-8")
+_LANG = re.compile(r'<html(?:\s+lang="[^"]*")?')
 _GRADIOS_PREVIEW = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 
 
@@ -69,12 +71,6 @@ class LinkPreview:
             f'<meta property="{key}" name="{key}" content="{escape(value)}">'
             for key, value in preview.items()
         )
-        # Gradio falls back to its English, so that is where any language can be put.
-        script = (
-            "<script>{ const page = document.documentElement, words = gradio_config"
-            f'.i18n_translations; page.lang = "{language}"; words.en = words.{language};'
-            f' new MutationObserver(() => page.lang === "{language}" || (page.lang = "{language}"))'
-            '.observe(page, {attributeFilter: ["lang"]}) }</script>'
-        )
         page = _GRADIOS_PREVIEW.sub("", page)
-        return page.replace("</head>", f"{meta}{script}</head>", 1)
+        page = _LANG.sub(f'<html lang="{language}"', page, count=1)
+        return page.replace("</head>", f"{meta}<script>{_LANGUAGE}</script></head>", 1)
