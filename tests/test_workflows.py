@@ -1,10 +1,12 @@
-"""The workflows are valid, and the README names the secrets that they need."""
+"""What GitHub runs: the workflows are valid, and their secrets and exceptions are explained."""
 
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from .running import ROOT
 
@@ -41,8 +43,25 @@ def test_hf_has_the_commands_and_options_that_workflows_use():
         assert all(option in help_text for option in options), options
 
 
-def test_readme_names_the_secrets():
+def test_every_secret_is_explained():
     used = {name for path in WORKFLOWS for name in re.findall(r"secrets\.(\w+)", path.read_text())}
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert len(used) == 2
-    assert all(f"`{name}`" in readme for name in used)
+    told = (ROOT / ".github/DEPLOY.md").read_text(encoding="utf-8")
+    assert used and all(f"`{name}`" in told for name in used)
+
+
+def test_the_audit_ignores_the_advisories_that_are_explained_and_no_others():
+    audit = (ROOT / ".github/workflows/weekly.yml").read_text(encoding="utf-8")
+    told = (ROOT / ".github/SECURITY.md").read_text(encoding="utf-8")
+    ignored = re.findall(r"--ignore-vuln (\S+)", audit)
+    assert ignored and set(ignored) == set(re.findall(r"^\| ((?:CVE|GHSA)-\S+)", told, re.M))
+
+
+@pytest.mark.parametrize("command", ["check", "format --check"])
+def test_ruff_finds_nothing(command: str):
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command.split(), "."],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..breeds import CLASSES, NONE
+from ..breeds import CLASSES
 from ..photo import open_photo, to_array
 
 SPLITS = ("train", "valid", "test")

@@ -1,10 +1,13 @@
 """Takes pictures of the page in every size, light, language and state, to be looked at by a person.
 
     python -m tests.tools.screenshots [folder of pictures, tests/screenshots/ unless told]
+    python -m tests.tools.screenshots --readme
 
-One sheet a language and light; columns are states, rows are widths.
+The first makes one sheet a language and light; columns are states, rows are widths. The second
+makes the README's two pictures.
 """
 
+import io
 import itertools
 import sys
 import tempfile
@@ -81,5 +84,24 @@ def main(folder: Path) -> None:
                 print(folder / f"sheet-{language}-{light}.png")
 
 
+def for_readme(folder: Path) -> None:
+    """Take the README's two pictures, of an answer to a rendered sample."""
+    sample = next(path for path in EXAMPLES if path.stem == "mao-shan-wang-opened")
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running_chromium() as browser,
+        running_app(Path(scratch, "app.log")) as app,
+    ):
+        for name, width, height in (("phone", 360, 780), ("desktop", 1280, 800)):
+            size = {"width": width, "height": height}
+            with opened(browser, app.url, viewport=size) as page:
+                bring_about("answered", page, {"answered": sample})
+                picture = Image.open(io.BytesIO(page.screenshot()))
+            picture.save(folder / f"{name}.webp", quality=80, method=6)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "tests" / "screenshots")
+    if sys.argv[1:] == ["--readme"]:
+        for_readme(ROOT / ".github")
+    else:
+        main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "tests" / "screenshots")
