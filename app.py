@@ -29,7 +29,7 @@ EXAMPLES = sorted(
 STYLE = Path(content.__file__).with_name("page.css")
 SCRIPTS = "".join(  # what the page does by itself
     f"<script>{STYLE.with_name(name).read_text(encoding='utf-8')}</script>"
-    for name in ("page.js", "shrink.js")
+    for name in ("page.js", "shrink.js", "camera.js")
 )
 PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 

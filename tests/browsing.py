@@ -29,10 +29,13 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-device-for-media-stream",  # a camera that sees a green test card
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    "--use-fake-device-for-media-stream=device-count=2",  # cameras that see a green test card
+    "--host-resolver-rules=MAP durian.lan 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE"
+    " localhost",
 )
 PHONE = {"width": 360, "height": 740}
+LOCALES = {"en": "en-SG", "zh": "zh-SG", "zh-Hant": "zh-HK", "ms": "ms-MY", "th": "th-TH"}
+TAP = 44  # pixels that a thumb needs
 PATIENCE = 90_000  # milliseconds: on a busy machine the model takes a while to load
 expect.set_options(timeout=PATIENCE)
 

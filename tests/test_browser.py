@@ -14,7 +14,9 @@ from durian.web import content
 from durian.web.i18n import name, say
 
 from .browsing import (
+    LOCALES,
     PHONE,
+    TAP,
     answered,
     client_file,
     headline,
@@ -30,8 +32,6 @@ from .browsing import (
 from .running import EXAMPLES, App, running_app
 
 SMALL_PHONE = {"width": 360, "height": 640}
-LOCALES = {"en": "en-SG", "zh": "zh-SG", "zh-Hant": "zh-HK", "ms": "ms-MY", "th": "th-TH"}
-TAP = 44  # pixels that a thumb needs
 FOCUS_IS_SEEN = """() => {  // a ring of 3 px, cut off by nothing around it
     const ring = getComputedStyle(document.activeElement)
     const reach = parseFloat(ring.outlineWidth) + parseFloat(ring.outlineOffset)
