@@ -97,7 +97,7 @@ def standardise_maps(model: keras.Model, maps: Maps) -> None:
 
 
 def _set_statistics(layer: layers.Normalization, mean: np.ndarray, variance: np.ndarray) -> None:
-    layer.set_weights([mean, variance, 0])
+    layer.set_weights([mean, variance, np.zeros((), "int32")])
     layer.finalize_state()
 
 
