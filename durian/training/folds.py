@@ -21,7 +21,7 @@ from PIL import Image
 from .. import network
 from ..photo import to_array
 from . import fit
-from .dataset import Sample, labels, load, masks, read_manifests, read_renders, read_unnamed
+from .dataset import SPLITS, Sample, labels, load, masks, read_manifests, read_renders, read_unnamed
 from .imagenet import xception
 from .recipe import SHIPPED, Recipe
 from .unknowns import read_far_unknowns
@@ -30,10 +30,8 @@ from .views import Views, laid_on, make_views
 FOLDS = 5
 SECOND_DAY = "20200817"
 LAST_LAYERS = {
-    "shipped": SHIPPED,
-    "shrinkage 10": replace(SHIPPED, shrinkage=10.0),
-    "no whitening": replace(SHIPPED, shrinkage=None, penalty=1e-4),
-    "one kind of none": replace(SHIPPED, varieties=False),
+    "whitened": SHIPPED,
+    "not whitened": replace(SHIPPED, shrinkage=None, penalty=1e-4),
 }
 
 
@@ -46,25 +44,26 @@ def gather(photos: Path, renders: Path, far: Path) -> list[Sample]:
 def runs(samples: Sequence[Sample], deals: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Yield a name, the pictures to learn from and those to ask, as row numbers.
 
-    The first run is the split's own. The second leaves out the second day in the studio. Then come
-    five folds by fruit over all wild photographs with a named breed that are not `extra`, dealt in
-    another way for each seed.
+    The first run is the split's own. Then come five folds by fruit over all wild photographs with a
+    named breed that are not `extra`, dealt in another way for each seed. One run leaves out the
+    second day in the studio.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
     split = np.array([sample.split for sample in samples])
     learn = np.isin(split, ("train", "extra", "masks"))
     yield "split", np.flatnonzero(learn), np.flatnonzero(np.isin(split, ("valid", "test")))
-    wild = np.flatnonzero(
-        [s.style == "wild" and s.split in ("train", "valid", "test") for s in samples]
-    )
-    group = np.array([sample.group for sample in samples])
+    group, style = (np.array([getattr(s, name) for s in samples]) for name in ("group", "style"))
+    second = (style == "studio") & (np.char.find(group, SECOND_DAY) >= 0)
+    wild = np.flatnonzero((style == "wild") & np.isin(split, SPLITS))
     others = np.setdiff1d(np.flatnonzero(learn), wild)
     for deal in range(deals):
         folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=deal)
         dealt = folds.split(wild, labels(samples)[wild], group[wild])
         for number, (rest, fold) in enumerate(dealt):
             yield f"{deal}-{number}", np.concatenate([wild[rest], others]), wild[fold]
+        if not deal:
+            yield "first day", np.flatnonzero(learn & ~second), np.flatnonzero(second)
 
 
 def swapped(samples: Sequence[Sample], rows: np.ndarray, size: int, kind: str) -> np.ndarray:

@@ -8,7 +8,7 @@ class Recipe:
     """The knobs of one training. An ablation is a `dataclasses.replace` of `SHIPPED`."""
 
     photo_size: int = 400  # pixels a side of a photograph before a view is cut from it
-    views: int = 5  # varied views of each picture to learn from, besides the plain one
+    views: int = 2  # varied views of each picture to learn from, besides the plain one
     swapped: float = 0.6  # share of cut-out fruits that a view lays on another background
     mask_epochs: int = 6
     mask_batch: int = 16
