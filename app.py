@@ -29,7 +29,7 @@ EXAMPLES = sorted(
 STYLE = Path(content.__file__).with_name("page.css")
 SCRIPTS = "".join(  # what the page does by itself
     f"<script>{STYLE.with_name(name).read_text(encoding='utf-8')}</script>"
-    for name in ("page.js", "shrink.js", "camera.js")
+    for name in ("page.js", "shrink.js", "camera.js", "share.js")
 )
 PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 
@@ -69,6 +69,7 @@ with Page(title=content.TITLE, analytics_enabled=False) as demo:
             answer = gr.Label(
                 label=i18n("How sure"), num_top_classes=TOP_K, show_heading=False, elem_id="answer"
             )
+            gr.HTML(str(i18n("share")), elem_id="share")
             with gr.Accordion(i18n("See why"), open=False, elem_id="why") as why:
                 places = gr.Image(
                     label=i18n("Warm colours: where it looked most"),
@@ -100,7 +101,7 @@ with Page(title=content.TITLE, analytics_enabled=False) as demo:
         show_progress_on=verdict,
     )
     photo.upload(None, cancels=tried)
-    photo.clear(None, None, answer, js="durian.clear", cancels=[asked, tried])
+    photo.clear(None, None, [verdict, answer], js="durian.clear", cancels=[asked, tried])
     photo.change(None, None, [why, places], js="durian.forget")
     answer.change(
         None,
@@ -109,7 +110,7 @@ with Page(title=content.TITLE, analytics_enabled=False) as demo:
         js=f"(answer) => durian.say(answer, {json.dumps(content.thresholds())})",
     )
     for call in (asked, tried):
-        call.failure(None, None, verdict, js="durian.refuse")
+        call.failure(None, None, [verdict, answer], js="durian.refuse")
     why.expand(endpoints.explain, photo, places, api_name="explain", concurrency_limit=2)
 
 demo.queue(max_size=64, api_open=False)

@@ -297,7 +297,8 @@ def test_what_is_tapped_is_large_enough_for_a_thumb(page: Page, tmp_path: Path):
     upload(page, EXAMPLES[0])
     answered(page)
     targets = page.locator(
-        "#photo button, #samples button, #why > button, #breeds summary, #languages button"
+        "#photo button, #samples button, #share button, #why > button,"
+        " #breeds summary, #languages button"
     )
     boxes = [target.bounding_box() for target in targets.all() if target.is_visible()]
     assert len(boxes) >= 10
@@ -352,7 +353,8 @@ def test_all_can_be_done_with_a_keyboard(page: Page):
     tab_to("#samples button:nth-of-type(3)")
     page.keyboard.press("Enter")
     expect(page.locator("#verdict h2")).to_have_text(shown(page.locator("#samples img").nth(2)))
-    tab_to("#why button")  # past the bars, on which there is nothing to do
+    tab_to("#share button")  # past the bars, on which there is nothing to do
+    tab_to("#why button")
     page.keyboard.press("Enter")
     expect(page.locator("#why img")).to_be_visible()
     tab_to("#breeds .cards")

@@ -27,6 +27,7 @@ def translations() -> dict[str, dict[str, str]]:
             "empty": empty(language),
             "breeds": breeds(language),
             "not a photo": say(NOT_A_PHOTO, language),
+            "share": share(language),
             "languages": languages(language),
             "too heavy": say(TOO_HEAVY, language),
             **{f"sure {BREEDS[slug]['label']}": sure(slug, language) for slug in CLASSES},
@@ -89,6 +90,11 @@ def unsure(slug: str, language: str) -> str:
     return _verdict(
         f"doubt {slug}", perhaps, say("Try the opened fruit, closer, in daylight.", language)
     )
+
+
+def share(language: str) -> str:
+    """Return the button that hands an answer on; a script enables it once there is one."""
+    return f"<button disabled>{say('Share as a picture', language)}</button>"
 
 
 def breeds(language: str) -> str:

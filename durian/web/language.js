@@ -10,7 +10,10 @@
   } catch {} // frames may be denied a storage
   const language = Object.hasOwn(words, chosen) ? chosen : asked
 
-  words.en = words[language] // to which Gradio falls back: it does not know all of our languages
+  // Gradio knows some of our languages, and would mix its own Chinese with ours, say. It gets English
+  // instead, where ours stand, and page.js translates the rest.
+  Object.defineProperty(navigator, "language", { value: "en" })
+  words.en = words[language]
   gradio_config.title = words[language][gradio_config.title] ?? gradio_config.title
   page.lang = language
   const keep = () => page.lang === language || (page.lang = language)

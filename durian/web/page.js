@@ -13,7 +13,7 @@ window.durian = {
 
   // An answer in words, and the bars in the visitor's language.
   say(answer, thresholds) {
-    if (!answer?.confidences) return [spoken("empty"), { __type__: "update" }]
+    if (!answer?.confidences) return [{ __type__: "update" }, { __type__: "update" }]
     const sure = answer.confidences[0].confidence >= (thresholds[answer.label] ?? Infinity)
     const rows = answer.confidences.map((row) => ({ ...row, label: spoken(row.label) }))
     const same = rows.every((row, index) => row.label === answer.confidences[index].label)
@@ -23,7 +23,7 @@ window.durian = {
 
   // Without a photo there is no answer.
   clear() {
-    return {}
+    return [spoken("empty"), {}]
   },
 
   // Where the network looked in the last photo is not to be taken for the next one's, nor what was
@@ -33,7 +33,8 @@ window.durian = {
     return [{ __type__: "update", open: false }, null]
   },
 
-  // Why there is no answer is said where it would be, rather than in a notice that goes.
+  // Why there is no answer is said where it would be, rather than in a notice that goes; the last
+  // photo's answer goes, too.
   async refuse() {
     let notice
     for (let frame = 0; frame < 120 && !notice; frame++) {
@@ -42,7 +43,7 @@ window.durian = {
     }
     const reason = notice?.querySelector(".toast-message-text").innerHTML ?? ""
     notice?.querySelector(".toast-close").click()
-    return `<div class="doubt"><h2>${spoken("No answer yet")}</h2><p>${reason}</p></div>`
+    return [`<div class="doubt"><h2>${spoken("No answer yet")}</h2><p>${reason}</p></div>`, {}]
   },
 }
 
