@@ -1,11 +1,16 @@
 """Speaks the app's HTTP API with no client library in between, as curl or a stranger would."""
 
 import base64
+import http.client
 import json
 import os
+import re
 from pathlib import Path
 
 import httpx
+import pytest
+
+from .running import App
 
 PREFIX = "/gradio_api"
 FILE = {"_type": "gradio.FileData"}  # what Gradio's own clients put beside a path
@@ -50,6 +55,34 @@ class Api:
         """Return the answer to a file that travels within the request as a data: URL."""
         text = base64.b64encode(data).decode()
         return self.predict({"url": f"data:image/jpeg;base64,{text}", "meta": FILE})
+
+    def refusal(self, payload: object) -> str:
+        """Return the sentence with which `/predict` refuses a payload."""
+        with pytest.raises(Refused) as caught:
+            self.predict(payload)
+        return str(caught.value)
+
+
+def raw(app: App, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
+    """Send a request whose path no client has tidied; return the status, and headers and body."""
+    connection = http.client.HTTPConnection(app.url.removeprefix("http://"), timeout=20)
+    connection.putrequest(method, path, skip_host="Host" in headers)
+    for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        connection.putheader(name.replace("_", "-"), value)
+    connection.endheaders(body)
+    answer = connection.getresponse()
+    try:
+        told = answer.read()
+    except http.client.IncompleteRead as broken:  # of an answer that Gradio breaks off
+        told = broken.partial
+    told = f"{answer.headers}\n{told.decode(errors='replace')}"
+    connection.close()
+    return answer.status, told
+
+
+def preview(page: str) -> dict[str, str]:
+    """Return what a messenger reads of a page."""
+    return dict(re.findall(r'<meta property="(og:\w+)"[^>]* content="([^"]*)"', page))
 
 
 def memory(process_id: int) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.api import Api
 from tests.documents import readme_block  # noqa: F401
 from tests.olah import Hub, running_olah
 from tests.running import EXAMPLES, ROOT, App, free_port, running_app  # noqa: F401
@@ -23,6 +24,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The app as a newcomer starts it."""
     with running_app(tmp_path_factory.mktemp("app") / "app.log") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def api(app: App) -> Api:
+    """A visitor of the app."""
+    return Api(app.url)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,11 @@ class App:
         return folder
 
 
+def files(folder: Path) -> set[Path]:
+    """Return the files below a folder."""
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
 def free_port() -> int:
     """Return a TCP port of the loopback address that nobody listens on."""
     with socket.socket() as probe:

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import re
 from pathlib import Path
 
 import gradio as gr
@@ -22,6 +21,7 @@ from durian.web import content, guard
 from durian.web.i18n import LANGUAGES, SENTENCES, preferred, say
 from durian.web.link_preview import LinkPreview
 
+from .api import preview
 from .running import EXAMPLES, App
 
 ADD_ONE = "Add a photo of a durian first."
@@ -99,11 +99,6 @@ def test_a_refusal_is_in_the_language_of_the_request(app: App, language: str):
         event = http.post("/call/predict", json={"data": [None]}).json()["event_id"]
         answer = http.get(f"/call/predict/{event}").text.strip().splitlines()[-1]
     assert json.loads(answer.removeprefix("data: "))["error"] == say(ADD_ONE, language)
-
-
-def preview(page: str) -> dict[str, str]:
-    """Return what a messenger reads of a page."""
-    return dict(re.findall(r'<meta property="(og:\w+)"[^>]* content="([^"]*)"', page))
 
 
 def test_an_endless_stream_is_ended(monkeypatch: pytest.MonkeyPatch):
