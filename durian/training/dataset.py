@@ -48,9 +48,9 @@ class Sample:
     ] = ()  # boxes: centre, width, height, as shares of the photo
 
 
-def read_manifest(folder: Path) -> list[Sample]:
-    """Return the photographs that `folder`/manifest.csv lists (see its README for the columns)."""
-    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
+def read_manifest(folder: Path, name: str = "manifest") -> list[Sample]:
+    """Return the photographs that `folder`/`name`.csv lists (see the README there)."""
+    with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
         return [
             Sample(
                 folder / row["file"],
