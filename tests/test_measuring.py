@@ -8,6 +8,7 @@ import pytest
 
 from durian import network
 from durian.breeds import CLASSES, NONE
+from durian.training import claims
 from durian.training import dataset as data
 from durian.training import fit as training
 from durian.training import metrics as measuring
@@ -144,3 +145,18 @@ def test_scarce_breeds_are_drawn_more_often_but_do_not_shout():
     chances = data.balance(samples(truth, [str(number) for number in range(17)]))
     assert chances.mean() == pytest.approx(1)
     assert chances[0] < chances[-1] < 16 * chances[0]
+
+
+def test_a_claim_needs_the_lowest_confidence_that_few_enough_others_reach():
+    sure = np.linspace(0.5, 0.995, 100)  # 100 of other breeds, all called so
+    others = np.zeros((100, 5))
+    others[:, 2], others[:, 4] = sure, 1 - sure
+    threshold = claims.choose(others, 0.5)
+    figures = claims.measure(others, others[-10:], threshold)
+    assert figures["others_claimed"]["value"] <= 0.1 < (sure >= threshold - 0.01).mean()
+    assert figures["own_claimed"]["value"] == 1
+
+
+def test_an_answer_with_another_name_claims_nothing():
+    answers = np.array([[0.05, 0.0, 0.95, 0.0, 0.0], [0.0, 0.0, 0.05, 0.0, 0.95]])
+    assert claims.claimed(answers, 0.9).tolist() == [True, False]

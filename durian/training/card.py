@@ -155,6 +155,26 @@ def render(folder: Path) -> str:
         baseline=trained["baseline"],
         recipe=trained["recipe"],
         energy=trained["energy"],
+        claims=_table(
+            (
+                *("named from", "other breeds", "surely called Mao Shan Wang"),
+                *("Mao Shan Wangs", "surely told"),
+            ),
+            [
+                (
+                    _percent(row["threshold"]),
+                    row["others"],
+                    span(row["others_claimed"]),
+                    row["own"],
+                    span(row["own_claimed"]),
+                )
+                for row in (*measured["claims"]["curve"], measured["claims"]["chosen"])
+            ],
+        ),
+        claimed=span(measured["claims"]["test"]["others_claimed"]),
+        claimed_of=measured["claims"]["test"]["others"],
+        claim_told=span(measured["claims"]["test"]["own_claimed"]),
+        claim_told_of=measured["claims"]["test"]["own"],
         thresholds=", ".join(
             f"{label[slug]} {'never' if threshold is None else f'from {threshold:.0%}'}"
             for slug, threshold in config["thresholds"].items()
@@ -266,6 +286,18 @@ not among those trained on (animals, plants, vehicles, clothes, scenery, colours
 In a shorter training (the short recipe below), with one kind of those left out at a time:
 
 {left_out}
+
+### What a wrong claim costs
+
+Other breeds in the wild look like Mao Shan Wang to this model, and Mao Shan Wang is the dearest. So
+the page names it for sure only from the threshold in the last row: the lowest at which at most one
+in ten photographs of other breeds is. These photographs were never trained on:
+
+{claims}
+
+With that threshold, chosen on those, {claimed} of {claimed_of} test photographs of other breeds are
+surely called Mao Shan Wang, and {claim_told} of {claim_told_of} Mao Shan Wangs. All others are
+*not sure, perhaps*. These photographs count as independent, so the intervals are too narrow.
 
 ### Does it look at the fruit?
 

@@ -5,7 +5,7 @@
 Monthong is the commonest durian in the world and Mao Shan Wang among the dearest. So the threshold
 of Mao Shan Wang is the lowest at which at most one in ten photographs of other breeds, in the wild,
 is surely called so. It is chosen on photographs that the model never learnt from and measured on
-the test photographs; both go to `model/`.
+the test photographs; both go to `model/`, and the card is written from them.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import numpy as np
 from .. import DurianClassifier, open_photo
 from ..breeds import CLASSES, NONE
 from ..hub import BUNDLE, CONFIG, MEASUREMENTS
+from . import card
 from .dataset import Sample, read_manifest
 from .metrics import share
 
@@ -90,6 +91,7 @@ def main() -> None:
     for name, content in ((CONFIG, config), (MEASUREMENTS, measurements)):
         text = json.dumps(content, indent=1) + "\n"
         (BUNDLE / name).write_text(text, encoding="utf-8")
+    card.write(BUNDLE)
 
 
 if __name__ == "__main__":

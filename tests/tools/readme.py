@@ -70,6 +70,10 @@ def _figures(figures: dict) -> str:
             "high": 1 - named["low"],
         }
         lines.append(f"| refused: {name} | {row['unknown']} | {span(refused)} |")
+    for group, title in (("others", "other breeds"), ("own", "Mao Shan Wang itself")):
+        claims = figures["claims"]["test"]
+        told = f"surely called Mao Shan Wang: {title}, in the wild"
+        lines.append(f"| {told} | {claims[group]} | {span(claims[f'{group}_claimed'])} |")
     return "\n".join(["| | photographs | share |", "|---|---|---|", *lines])
 
 
