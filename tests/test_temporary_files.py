@@ -75,6 +75,8 @@ def test_only_this_user_can_read_uploads(folder: Path):
 def test_a_second_user_of_the_machine_can_upload(monkeypatch: pytest.MonkeyPatch):
     with tempfile.TemporaryDirectory() as shared:
         Path(shared).chmod(0o1777)
+        sample = Path(shared) / "sample.jpg"  # the checkout may lie where only its owner can read
+        sample.write_bytes(EXAMPLES[0].read_bytes())
         monkeypatch.setenv("GRADIO_TEMP_DIR", shared)
         first = storage.prepare()
         monkeypatch.setenv("GRADIO_TEMP_DIR", shared)
@@ -83,7 +85,7 @@ def test_a_second_user_of_the_machine_can_upload(monkeypatch: pytest.MonkeyPatch
             with suppress(BaseException):
                 os.setuid(12345)
                 second = storage.prepare()
-                storage.clean(second, EXAMPLES)
+                storage.clean(second, [sample])
                 (second / "photo.jpg").touch()
                 if not os.access(first, os.R_OK | os.X_OK):
                     os._exit(0)
