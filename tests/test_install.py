@@ -47,12 +47,24 @@ def test_the_library_answers_from_any_folder(installed: Path, olah: Hub, tmp_pat
     assert list((tmp_path / "huggingface").rglob("model.weights.h5"))
 
 
+def test_the_command_is_there(installed: Path, tmp_path: Path):
+    done = subprocess.run(
+        [installed / "bin/durian", tmp_path / "photos", "--output", "answers.txt"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "durian: error: --output takes" in done.stderr
+
+
 def test_it_depends_on_what_the_app_does(installed: Path):
     (found,) = metadata.distributions(name="durian", path=[str(installed)])
     needed = [line.split(";")[0].strip() for line in found.requires if "extra ==" not in line]
     pinned = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert needed == [line.split(";")[0].strip() for line in pinned]
-    assert {"training"} <= set(found.metadata.get_all("Provides-Extra"))
+    assert {"parquet", "training"} <= set(found.metadata.get_all("Provides-Extra"))
 
 
 def test_what_the_page_is_made_of_comes_along(installed: Path):

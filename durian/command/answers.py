@@ -1,0 +1,93 @@
+"""Photographs in, rows out: decoding runs beside the network, and no more than a few are held."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..classifier import MAX_BATCH
+from ..heat import overlay
+from ..photo import PhotoError, open_photo
+from .table import Row, row
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ..classifier import DurianClassifier
+
+THREADS = 2 * MAX_BATCH  # as many as the network takes at once, and as many that get ready
+AHEAD = 2 * THREADS  # photographs that may be under way
+
+UNFORESEEN = "This photo could not be answered ({}), so please try it again."
+
+
+def rows(
+    classifier: DurianClassifier, paths: Iterable[str], explain: Path | None = None
+) -> Iterator[Row]:
+    """Yield the row of each photograph, in the order of `paths`; heat maps go into `explain`.
+
+    Raises OSError where a heat map cannot be written.
+    """
+    # One decoder may hold a few hundred megabytes.
+    decoding = threading.Semaphore(os.cpu_count() or 1)
+
+    def answer(path: str) -> Row:
+        try:
+            with decoding:
+                photo = open_photo(path)
+            confidences = classifier.predict(photo)
+            warmth = None if explain is None else classifier.explain(photo)
+        except PhotoError as error:
+            return row(path, error=str(error))
+        except Exception as error:  # one photograph in a million ends no run
+            return row(path, error=UNFORESEEN.format(type(error).__name__))
+        if warmth is not None:
+            _save(overlay(photo, warmth), explain / heat_name(path))
+        return row(path, confidences)
+
+    with _in_order(answer, paths) as answers:
+        yield from answers
+
+
+@contextmanager
+def _in_order(answer: Callable[[str], Row], paths: Iterable[str]) -> Iterator[Iterator[Row]]:
+    """Yield what `answer` makes of each path, several at a time; the end stops what is not begun.
+
+    Paths come from a thread of their own, since standard input may be in no hurry.
+    """
+    waiting: queue.Queue[Future[Row] | None] = queue.Queue(AHEAD)
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="photo")
+
+    def feed() -> None:
+        try:
+            for path in paths:
+                waiting.put(pool.submit(answer, path))
+        except Exception as error:  # for whoever waits, if anybody still does
+            failed: Future[Row] = Future()
+            failed.set_exception(error)
+            waiting.put(failed)
+        waiting.put(None)
+
+    threading.Thread(target=feed, name="paths", daemon=True).start()
+    try:
+        yield (found.result() for found in iter(waiting.get, None))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def heat_name(path: str) -> str:
+    """Return the name of a photograph's heat map: readable, its own, and safe in any folder."""
+    readable = re.sub(r"[^\w.-]+", "_", path).lstrip("._")[-40:]
+    return f"{readable}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}.jpg"
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    picture.save(path, "JPEG", quality=85)
