@@ -14,15 +14,15 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import ExifTags, Image, ImageFilter, ImageOps
 
-from durian import photo
+from durian import limits
 
 SENTENCES = (
-    photo.EMPTY,
-    photo.UNREADABLE,
-    photo.TOO_HEAVY,
-    photo.TOO_LARGE,
-    photo.NOT_A_PHOTO,
-    photo.DAMAGED,
+    limits.EMPTY,
+    limits.UNREADABLE,
+    limits.TOO_HEAVY,
+    limits.TOO_LARGE,
+    limits.NOT_A_PHOTO,
+    limits.DAMAGED,
 )
 
 # ICC colorants (red, green, blue; XYZ under D50) and gamma of two wide colour spaces
@@ -474,7 +474,7 @@ def _absurd() -> Iterator[tuple[str, bytes]]:
 
 def _bombs() -> Iterator[tuple[str, bytes]]:
     """Small files that ask for much, and large ones that ask for it piece by piece."""
-    many = photo.MAX_BYTES - 4096
+    many = limits.MAX_BYTES - 4096
     image = save(Image.new("RGB", (64, 64)), "PNG")
     yield "one-megapixel-over.png", png_header(51_000_000, 1)
     yield "400-megapixels.png", save(Image.new("1", (20_000, 20_000)), "PNG")
@@ -528,7 +528,7 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
         exif = (b"MM\0*\0\0\0\x08" + bytes(10)).ljust(len(heads), b"?")
         data = save(Image.new("RGB", (64, 64)), kind, exif=b"Exif\0\0" + exif)
         yield f"exif-heads.{name}", data.replace(exif, heads)
-    yield "too-heavy.jpg", jpeg + bytes(photo.MAX_BYTES)
+    yield "too-heavy.jpg", jpeg + bytes(limits.MAX_BYTES)
     yield "nulls.png", bytes(many)
 
 

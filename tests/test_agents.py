@@ -13,7 +13,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
 
-from durian import photo
+from durian import limits
 from durian.web.agents import HOW_TO_SEND
 
 from .api import Api
@@ -74,7 +74,7 @@ def test_the_uploads_folder_leads_nowhere_else(app: App):
     assert Path(climb).resolve() == SAMPLE
     try:
         for path in (str(link), climb, f"{app.uploads}/missing.jpg"):
-            assert photo.UNREADABLE in refusal(app, path)
+            assert limits.UNREADABLE in refusal(app, path)
             assert "data: URL" in refusal(app, f"{app.url}/gradio_api/file={path}")
     finally:
         link.unlink()

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.testclient import TestClient
 
 from durian import classifier as library
-from durian import hub, photo
+from durian import hub, limits
 from durian.breeds import BREEDS, LABELS, NONE
 from durian.web import content, guard
 from durian.web.i18n import LANGUAGES, SENTENCES, preferred, say
@@ -27,7 +27,7 @@ from .running import EXAMPLES, App
 ADD_ONE = "Add a photo of a durian first."
 REFUSALS = [
     sentence
-    for module in (photo, guard, hub, library)
+    for module in (limits, guard, hub, library)
     for name, sentence in vars(module).items()
     if name.isupper() and isinstance(sentence, str) and sentence.endswith(".")
 ]
@@ -68,9 +68,9 @@ def test_a_drawing_is_none_of_the_breeds(client: Client, tmp_path: Path):
 
 
 BAD_FILES = {
-    "a text file renamed .jpg": (lambda good: b"no photo at all", photo.NOT_A_PHOTO),
-    "a JPEG cut off early": (lambda good: good[: len(good) // 5], photo.DAMAGED),
-    "an empty file": (lambda good: b"", photo.EMPTY),
+    "a text file renamed .jpg": (lambda good: b"no photo at all", limits.NOT_A_PHOTO),
+    "a JPEG cut off early": (lambda good: good[: len(good) // 5], limits.DAMAGED),
+    "an empty file": (lambda good: b"", limits.EMPTY),
 }
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from durian.breeds import CLASSES
-from durian.photo import NOT_A_PHOTO
+from durian.limits import NOT_A_PHOTO
 from durian.web import content
 from durian.web.i18n import name, say
 

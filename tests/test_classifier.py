@@ -92,7 +92,7 @@ def test_a_batch_takes_paths_bytes_pictures_and_arrays(classifier, photos):
         ("no/such.jpg", "Photo 1 (no/such.jpg): This photo could not be read"),
         (b"", "Photo 1: This file is empty"),
         (b"a durian", "Photo 1: This is not a photo we can open"),
-        (Image.new("L", (9000, 9000)), "Photo 1: This photo is over"),
+        (Image.new("L", (9000, 9000)), "Photo 1: This photo has too many pixels"),
         (None, "Photo 1: give a path, bytes, a Pillow image or an array instead of this NoneType."),
         (
             np.zeros((9, 9, 3)),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from durian import open_photo, photo
+from durian import limits, open_photo
 from durian.breeds import BREEDS, LABELS
 
 from .commanding import COMMAND, ENVIRONMENT, on_terminal, piped, started
@@ -24,11 +24,11 @@ from .running import EXAMPLES, ROOT, files
 COLUMNS = ["path", "label", "confidence", "sure", *LABELS, "error"]
 FOLDER = {  # what a folder holds, in the order of the answers: a photograph, or why there is none
     "a photograph.JPG": None,
-    "empty.jpg": photo.EMPTY,
+    "empty.jpg": limits.EMPTY,
     "linked.jpg": None,
-    "nowhere.jpg": photo.UNREADABLE,
+    "nowhere.jpg": limits.UNREADABLE,
     "quote\".jpg": None,
-    "text.png": photo.NOT_A_PHOTO,
+    "text.png": limits.NOT_A_PHOTO,
     "榴莲 ü.jpg": None,
     "nested/deeper/photo.jpg": None,
 }  # fmt: skip
@@ -103,7 +103,7 @@ def test_photographs_are_answered_as_the_library_does(rows: list[dict[str, str]]
 def test_bad_files_are_rows_and_the_run_goes_on(run, rows: list[dict[str, str]], folder: Path):
     errors = {row["path"]: row["error"] for row in rows if row["error"]}
     expected = {str(folder / name): error for name, error in FOLDER.items() if error}
-    assert errors == {**expected, "no\nsuch.jpg": photo.UNREADABLE}
+    assert errors == {**expected, "no\nsuch.jpg": limits.UNREADABLE}
     for row in rows:
         if row["error"]:
             assert not any(row[column] for column in COLUMNS[1:-1])
@@ -130,7 +130,7 @@ def test_a_terminal_gets_a_table_and_a_progress_bar(folder: Path, tmp_path: Path
     (line,) = (line for line in lines if str(EXAMPLES[0]) in line)
     assert label_of(EXAMPLES[0]) in line and "%" in line
     (line,) = (line for line in lines if "text.png" in line)
-    assert photo.NOT_A_PHOTO in line
+    assert limits.NOT_A_PHOTO in line
     assert "\x1b[31m" not in screen
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from durian import photo
+from durian import limits
 from durian.web import guard
 
 from . import corpus
@@ -65,7 +65,7 @@ def test_heavy_requests_are_refused_before_they_are_read(api: Api) -> None:
     heavy = {"data": ["x" * (guard.MAX_BODY + 1)]}
     for route in ("/call/predict", "/call/v2/predict", "/queue/join", "/run/predict", "/cancel"):
         answer = api.http.post(PREFIX + route, json=heavy)
-        assert (answer.status_code, answer.json()) == (413, {"detail": photo.TOO_HEAVY})
+        assert (answer.status_code, answer.json()) == (413, {"detail": limits.TOO_HEAVY})
     many = [("files", (f"{n}.jpg", bytes(10 * 2**20))) for n in range(3)]
     assert api.http.post(f"{PREFIX}/upload", files=many).status_code == 413
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 import safehttpx
 
-from durian import PhotoError, photo
+from durian import PhotoError, limits
 from durian.web import guard
 
 from . import corpus
@@ -177,7 +177,7 @@ def test_a_link_that_never_ends_is_given_up() -> None:
         request.send_header("Content-Length", "0")
         request.end_headers()
 
-    with listening(forever) as listener, pytest.raises(PhotoError, match=photo.TOO_HEAVY):
+    with listening(forever) as listener, pytest.raises(PhotoError, match=limits.TOO_HEAVY):
         fetched(listener)
     with listening(again) as listener:
         with pytest.raises(PhotoError, match=guard.NOT_FETCHED):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from durian import photo
+from durian import limits
 
 from . import corpus
 from .api import FILE, PREFIX, Api, raw
@@ -85,7 +85,7 @@ def test_no_path_on_the_machine_is_taken_for_a_photo(api: Api, app: App, tmp_pat
             *(str(uploads), "", ".", "\0", "~", str(link), "/dev/zero", "/proc/self/environ"),
         ):
             for extra in ({"meta": FILE}, {}, {"meta": {}}, {"meta": FILE, "is_stream": True}):
-                assert api.refusal({"path": path, **extra}) == photo.UNREADABLE, (path, extra)
+                assert api.refusal({"path": path, **extra}) == limits.UNREADABLE, (path, extra)
     finally:
         link.unlink()
 

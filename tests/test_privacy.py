@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from durian import photo
+from durian import limits
 from durian.web import guard
 
 from . import corpus
@@ -77,7 +77,7 @@ def test_no_photo_outlives_its_time(tmp_path: Path) -> None:
         assert api.http.get(f"{PREFIX}/file={uploaded}").status_code == 403
         for path in uploads.glob("*/*"):  # the samples' copies, which the page shows
             assert api.http.get(f"{PREFIX}/file={path}").status_code == 200
-        assert api.refusal({"path": str(uploaded), "meta": FILE}) == photo.UNREADABLE
+        assert api.refusal({"path": str(uploaded), "meta": FILE}) == limits.UNREADABLE
         assert api.ask(corpus.GOOD)
     assert thesis.exists()
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from durian.photo import NOT_A_PHOTO
+from durian.limits import NOT_A_PHOTO
 from durian.web.i18n import name, say
 
 from .browsing import answered, client_file, opened, refused, unsure_photo, upload, wrong_file

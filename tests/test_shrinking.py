@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from durian.breeds import LABELS
-from durian.photo import MAX_BYTES, TOO_HEAVY
+from durian.limits import MAX_BYTES, TOO_HEAVY
 
 from . import corpus
 from .api import FILE, Api

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from durian import photo
+from durian import limits
 from durian.breeds import LABELS
 from durian.web import content, guard
 from durian.web.i18n import say
@@ -71,7 +71,7 @@ def test_what_is_too_heavy_is_refused(url: str):
         httpx.post(f"{url}{PREFIX}/call/predict", json=heavy, timeout=30),
         httpx.post(f"{url}{PREFIX}/upload", files=upload, timeout=30),
     ):
-        assert (answer.status_code, answer.json()) == (413, {"detail": photo.TOO_HEAVY})
+        assert (answer.status_code, answer.json()) == (413, {"detail": limits.TOO_HEAVY})
 
 
 def test_the_page_has_our_preview_and_the_visitors_language(url: str):

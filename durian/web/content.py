@@ -5,7 +5,7 @@ from html import escape
 from .. import decision
 from ..breeds import BREEDS, CLASSES, NONE
 from ..hub import REPO, ModelError
-from ..photo import NOT_A_PHOTO, TOO_HEAVY
+from ..limits import NOT_A_PHOTO, TOO_HEAVY
 from .i18n import LANGUAGES, SENTENCES, name, say
 
 TITLE = "Which durian is this?"

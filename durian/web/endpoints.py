@@ -7,6 +7,7 @@ from functools import cache
 import gradio as gr
 from PIL import Image
 
+from .. import memory
 from ..classifier import DurianClassifier
 from ..heat import overlay
 from ..hub import ModelError
@@ -58,6 +59,7 @@ def load() -> None:
     except ModelError as error:
         log.error(f"{error} ({error.__cause__!r})" if error.__cause__ else str(error))
         classifier.set_exception(error)
+    memory.return_freed()
 
 
 def loaded(request: gr.Request) -> DurianClassifier:

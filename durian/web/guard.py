@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..photo import MAX_BYTES, TOO_HEAVY, PhotoError
+from ..limits import MAX_BYTES, TOO_HEAVY, PhotoError
 
 # Not Gradio's max_file_size, by which the page would refuse a photo before it is shrunk.
 MAX_UPLOAD = MAX_BYTES + 1024  # bytes: one photo and its multipart headers

@@ -4,7 +4,7 @@ import logging
 
 import gradio as gr
 
-from ..photo import UNREADABLE, PhotoError
+from ..limits import UNREADABLE, PhotoError
 from .i18n import language_of, say
 
 FAILED = "Something went wrong here, so please try again in a moment."

@@ -8,13 +8,14 @@ import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
 
-from ..photo import UNREADABLE, PhotoError, open_photo
+from ..limits import UNREADABLE, PhotoError
+from ..photo import open_photo
 from . import agents, guard, storage
 
 UPLOADS = storage.prepare()
 NO_PHOTO = "Add a photo of a durian first."
 
-decoding = Semaphore(2)  # a photo of 50 megapixels takes up to half a gigabyte for a second
+decoding = Semaphore(2)  # files in memory; the library bounds what decoding them takes
 
 
 class Photo(gr.Image):

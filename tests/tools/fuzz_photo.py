@@ -15,7 +15,7 @@ import atheris
 with atheris.instrument_imports(include=["PIL", "pillow_heif", "durian"]):
     from PIL import Image
 
-    from durian import photo
+    from durian import limits, photo
     from tests import corpus
 
     Image.init()  # Pillow loads its decoders when they are first needed, which would be too late
@@ -29,7 +29,7 @@ def one_file(data: bytes) -> None:
         assert str(refusal) in corpus.SENTENCES
         return
     assert image.mode == "RGB"
-    assert 0 < image.width * image.height <= photo.MAX_PIXELS
+    assert 0 < image.width * image.height <= limits.MAX_PIXELS
     assert photo.to_array(image, 8).shape == (8, 8, 3)
 
 
