@@ -3,10 +3,14 @@
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 from threading import Thread
 
-from durian.web import environment  # isort: skip  # before Gradio
+try:
+    from durian.web import environment  # isort: skip  # before Gradio
+except ImportError as error:  # a Python without TensorFlow, or requirements not installed
+    sys.exit(f"{error} README.md says how to install this project.")
 import gradio as gr
 from starlette.middleware import Middleware
 
