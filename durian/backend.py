@@ -1,4 +1,4 @@
-"""Keras as the network needs it, whatever this machine's own settings say."""
+"""Sets Keras up as the network needs it, whatever this machine's settings say."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ def keras_on_tensorflow() -> Iterator[None]:
 
     `KERAS_BACKEND`, `~/.keras/keras.json` and the program around us may ask for something else; a
     program's own settings are put back. Raises ModelError where Keras already runs on another
-    backend, since it cannot change that any more.
+    backend, since it cannot change that after its import.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if "keras" not in sys.modules:

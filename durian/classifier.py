@@ -78,24 +78,30 @@ class DurianClassifier:
             return classifier
 
     def predict(self, image: Image.Image) -> dict[str, float]:
-        """Return the confidence of each of the five labels, in class order, sum 1."""
+        """Return the confidence of each of the five labels, 0–1, in class order, sum 1.
+
+        `image` may have any mode; `open_photo` gives one that is upright and in sRGB. Raises
+        PhotoError where it cannot be decoded or has more than `limits.MAX_PIXELS`.
+        """
         confidences, _ = self._answers([to_array(image, self._input_size)])[0]
         return _by_label(confidences)
 
     def explain(self, image: Image.Image) -> np.ndarray:
-        """Return where the network saw what it answered, (height, width) float32, 0–1.
+        """Return a heat map of what led to the answer: (height, width) float32, 0–1.
 
-        1 is the place that spoke most for it (Grad-CAM, see `network.with_maps`); colours, which
-        the network weighs as a whole, have no place. `image` is as `open_photo` returns it.
+        It is the class activation map of the likeliest class (`network.with_maps`), 1 where it is
+        highest. Colours count for the whole photo and are left out. `image` is as `open_photo`
+        returns it. Raises PhotoError as `predict` does.
         """
         confidences, maps = self._answers([to_array(image, self._input_size)])[0]
         return heat(image.size, maps[..., confidences.argmax()])
 
     def predict_batch(self, photos: Iterable[Photo]) -> list[dict[str, float]]:
-        """Return what `predict` would for each photograph, at less time a photograph.
+        """Return what `predict` would for each photograph, in less time per photograph.
 
-        Each is a path, a file's bytes, a Pillow image, or an (h, w, 3) uint8 RGB array. Raises
-        PhotoError or TypeError, which name the photograph by its number from 0 and by its path.
+        A photograph is a path, a file's bytes, a Pillow image, or an (h, w, 3) uint8 RGB array.
+        Raises PhotoError for one that cannot be used and TypeError for anything else; the message
+        starts with the photograph's number, from 0, and its path.
         """
         if isinstance(photos, str | bytes | Path | Image.Image):
             raise TypeError("predict_batch takes several photographs: put this one into a list")

@@ -20,7 +20,8 @@ def thresholds() -> dict[str, float | None]:
 def is_sure(confidences: Mapping[str, float]) -> bool:
     """Tell whether the likeliest of `confidences`, as `predict` returns them, may be named.
 
-    Where this is false, the answer is at most a "perhaps".
+    Where this is false, the answer is at most a "perhaps". Raises hub.ModelError as `thresholds`
+    does.
     """
     label = max(confidences, key=confidences.__getitem__)
     threshold = thresholds()[label]

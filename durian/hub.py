@@ -1,4 +1,4 @@
-"""Where the weights come from: the Hugging Face Hub, or `model/` when the Hub cannot serve them.
+"""Finds the weights: on the Hugging Face Hub, or in `model/` when the Hub does not serve them.
 
 Whatever the source, their SHA-256 must be the one in this project's own `model/durian.json`.
 """
@@ -37,7 +37,7 @@ class ModelError(RuntimeError):
 
 
 def runtime_config() -> dict:
-    """Return what a running app has to know of its model: the weights' SHA-256, thresholds, …
+    """Return what a running app needs to know about its model: the weights' SHA-256, thresholds, …
 
     Raises ModelError, one sentence that says what to do, when it is missing or damaged.
     """
@@ -51,7 +51,7 @@ def runtime_config() -> dict:
 def weights_path() -> Path:
     """Return a verified weights file: the Hub's, else the bundled one.
 
-    Raises ModelError, one sentence that says what to do, when neither is to be had.
+    Raises ModelError, one sentence that says what to do, when there is neither.
     """
     expected = runtime_config()["sha256"]
     bundled = BUNDLE / WEIGHTS
@@ -110,7 +110,7 @@ def _fetch(expected: str) -> Path:
         path = Path(cached)
         if _is(path, expected):
             return path
-        if path.resolve().name == expected:  # the cache names a file by its SHA-256: it has rotted
+        if path.resolve().name == expected:  # the cache names a file by its SHA-256: it is damaged
             path.resolve().unlink()
     # token=False: a stale one would close public repos, too
     path = Path(hf_hub_download(REPO, WEIGHTS, revision=REVISION, token=False))

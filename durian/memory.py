@@ -13,9 +13,9 @@ def return_large_blocks() -> None:
     """Return what a large photo took as soon as it is freed, and keep what the network works in.
 
     By default glibc comes to keep blocks of up to 32 MB: 700 MB after two photos of 49 megapixels,
-    which are read into blocks of 12 and 16. The network works in smaller ones. If those were
-    returned, the kernel would clear them again for every photo: on a virtual machine, that took as
-    long again as the network.
+    which are read into blocks of 12 and 16 MB. The network works in smaller ones. The kernel clears
+    a returned block before it lends it again. For the network's blocks, that would take as long as
+    the network itself on a virtual machine.
     """
     _set({M_MMAP_THRESHOLD: 2**23, M_TRIM_THRESHOLD: 2**26, M_ARENA_MAX: 2})
 
@@ -29,7 +29,7 @@ def return_freed() -> None:
 def keep_all_blocks() -> None:
     """Return nothing between the steps of training.
 
-    Clearing it again takes a third of each step on a virtual machine.
+    Getting it back from the kernel, cleared, takes a third of each step on a virtual machine.
     """
     _set({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_ARENA_MAX: 1})
 

@@ -10,9 +10,9 @@ from math import ceil
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
-WORKING_SIDE = 512  # a larger photograph is halved, thirded… while its short side stays above this
-WORKING_PIXELS = 2**22  # … and a long one while it has more pixels than this
-STRIP = 2**20  # pixels that are worked on together
+WORKING_SIDE = 512  # pixels: photographs are reduced by the whole factor that leaves this many
+WORKING_PIXELS = 2**22  # long ones are reduced to this many, however short their short side is
+STRIP = 2**20  # pixels in a strip
 
 Strip = Callable[[int, int], Image.Image]
 """Returns a picture's rows from one number to below another, in a mode of Pillow's."""
