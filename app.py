@@ -33,8 +33,12 @@ EXAMPLES = sorted(
 STYLE = Path(content.__file__).with_name("page.css")
 SCRIPTS = "".join(  # what the page does by itself
     f"<script>{STYLE.with_name(name).read_text(encoding='utf-8')}</script>"
-    for name in ("page.js", "shrink.js", "camera.js", "share.js")
+    for name in ("page.js", "network.js", "shrink.js", "camera.js", "share.js")
 )
+VERDICT = """
+    element.ariaLive = "polite"
+    element.onclick = ({target}) => target.matches(".doubt button") && trigger("retry")
+"""
 PREVIEW = Path(__file__).with_name("examples") / "mao-shan-wang-opened.jpg"
 
 logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -67,9 +71,7 @@ with Page(title=content.TITLE, analytics_enabled=False) as demo:
                 elem_id="samples",
             )
         with gr.Column():
-            verdict = gr.HTML(
-                str(i18n("empty")), elem_id="verdict", js_on_load="element.ariaLive = 'polite'"
-            )
+            verdict = gr.HTML(str(i18n("empty")), elem_id="verdict", js_on_load=VERDICT)
             answer = gr.Label(
                 label=i18n("How sure"), num_top_classes=TOP_K, show_heading=False, elem_id="answer"
             )
@@ -86,7 +88,8 @@ with Page(title=content.TITLE, analytics_enabled=False) as demo:
         str(i18n("languages")), elem_id="languages", js_on_load="window.offerLanguages?.(element)"
     )
 
-    asked = photo.upload(
+    asked = gr.on(
+        [photo.upload, verdict.retry],
         endpoints.predict,
         photo,
         answer,

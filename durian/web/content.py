@@ -25,6 +25,7 @@ def translations() -> dict[str, dict[str, str]]:
             **{sentence: say(sentence, language) for sentence in SENTENCES},
             "about": about(language),
             "empty": empty(language),
+            "gone": gone(language),
             "breeds": breeds(language),
             "not a photo": say(NOT_A_PHOTO, language),
             "share": share(language),
@@ -66,6 +67,16 @@ def empty(language: str) -> str:
         say("The answer comes here", language),
         say("One durian, close up, in good light. The opened fruit is surest.", language),
     )
+
+
+def gone(language: str) -> str:
+    """Return what stands there when the network is gone, with the button that asks again."""
+    again = f"<button>{say('Send again', language)}</button></div>"
+    return _verdict(
+        "doubt",
+        say("No connection just now.", language),
+        say("Your photo is kept. Try again once online.", language),
+    ).replace("</div>", again)
 
 
 def sure(slug: str, language: str) -> str:

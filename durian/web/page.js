@@ -43,11 +43,12 @@ window.durian = {
     }
     const reason = notice?.querySelector(".toast-message-text").innerHTML ?? ""
     notice?.querySelector(".toast-close").click()
+    if (durian.isGone(reason)) return [spoken("gone"), {}]
     return [`<div class="doubt"><h2>${spoken("No answer yet")}</h2><p>${reason}</p></div>`, {}]
   },
 }
 
-// Stands for a photo that the browser cannot show, HEIC for one.
+// Stands for a photo that the browser cannot show, HEIC for one. A kept photo is not on the server.
 const UNSEEN =
   "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='-96 -72 192 144' fill='none'" +
   " stroke='gray' stroke-width='2'><rect x='-20' y='-16' width='40' height='32' rx='4'/>" +
@@ -55,7 +56,8 @@ const UNSEEN =
 document.addEventListener(
   "error",
   ({ target }) => {
-    if (target.matches?.("#photo img") && target.src !== UNSEEN) target.src = UNSEEN
+    if (!target.matches?.("#photo img") || target.src === UNSEEN) return
+    target.src = durian.keptPhoto(target.src) || UNSEEN
   },
   true,
 )
