@@ -22,7 +22,7 @@ from tests.running import EXAMPLES, ROOT, running_app
 WIDTHS = {360: 740, 768: 1024, 1280: 800}  # pixels, and the heights that go with them
 LIGHTS = ("light", "dark")
 LANGUAGES = ("en-SG", "zh-CN", "ms-MY", "th-TH")
-STATES = ("empty", "answered", "explained", "unsure", "refused", "erring")
+STATES = ("empty", "answered", "explained", "unsure", "refused", "erring", "gone")
 GAP = 12  # pixels between the pictures of a sheet
 
 
@@ -37,10 +37,10 @@ def bring_about(state: str, page: Page, photos: dict[str, Path]) -> None:
             remove.click()
             page.locator("#verdict .empty").wait_for()
         page.evaluate("window.scrollTo(0, 0)")
+        page.context.set_offline(state == "gone")
         upload(page, photos[state])
-        page.locator(
-            "#verdict .doubt" if state == "erring" else "#answer .confidence-set"
-        ).first.wait_for()
+        signs = {"erring": "#verdict .doubt", "gone": "#verdict .doubt button"}
+        page.locator(signs.get(state, "#answer .confidence-set")).first.wait_for()
     page.wait_for_timeout(700)  # what moves comes to rest
 
 
@@ -64,7 +64,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, running_chromium() as browser:
         photos = {state: Path(scratch, f"{state}.png") for state in STATES}
-        photos["answered"] = EXAMPLES[0]
+        photos["answered"] = photos["gone"] = EXAMPLES[0]
         photos["erring"].write_text("no photo")
         Image.new("RGB", (640, 480), "#888").save(photos["refused"])
         with running_app(Path(scratch, "app.log")) as app:
