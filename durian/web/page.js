@@ -7,6 +7,7 @@ const spoken = (text) =>
 window.durian = {
   // A sample that is clicked becomes the photo: the browser has it already.
   choose(index) {
+    durian.isOneOfSeveral = false
     const url = document.querySelectorAll("#samples img")[index].src
     return { url, path: decodeURI(url.split("file=")[1]), meta: { _type: "gradio.FileData" } }
   },
@@ -18,7 +19,8 @@ window.durian = {
     const rows = answer.confidences.map((row) => ({ ...row, label: spoken(row.label) }))
     const same = rows.every((row, index) => row.label === answer.confidences[index].label)
     const bars = same ? { __type__: "update" } : { ...answer, confidences: rows }
-    return [spoken(`${sure ? "sure" : "unsure"} ${answer.label}`), bars]
+    const others = durian.isOneOfSeveral ? `<p>${spoken("Only the first photo was looked at.")}</p>` : ""
+    return [spoken(`${sure ? "sure" : "unsure"} ${answer.label}`) + others, bars]
   },
 
   // Without a photo there is no answer.

@@ -74,10 +74,10 @@
   const send = window.fetch
   window.fetch = async (address, options) => {
     if (!(options?.body instanceof FormData)) return send(address, options)
+    const [photo, ...others] = options.body.getAll("files") // Gradio would send all that is dropped
+    durian.isOneOfSeveral = others.length > 0
     const body = new FormData()
-    for (const [name, value] of options.body) {
-      body.append(name, value instanceof File ? await shrunk(value).catch(() => value) : value)
-    }
+    body.append("files", await shrunk(photo).catch(() => photo))
     return send(address, { ...options, body })
   }
 }
