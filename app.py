@@ -4,13 +4,17 @@ import json
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
-from threading import Thread
 
 try:
-    from durian.web import environment  # isort: skip  # before Gradio
+    from durian.web import environment, process  # isort: skip  # before Gradio
 except ImportError as error:  # a Python without TensorFlow, or requirements not installed
     sys.exit(f"{error} README.md says how to install this project.")
+
+if __name__ == "__main__":
+    process.stop_on_signals()
+
 import gradio as gr
 from starlette.middleware import Middleware
 
@@ -46,7 +50,9 @@ logging.getLogger("durian").setLevel(logging.INFO)
 
 i18n = gr.I18n(**content.translations())
 
-with Page(title=content.TITLE, analytics_enabled=False) as demo:
+LOOK = {"theme": THEME, "css_paths": STYLE, "head": SCRIPTS, "i18n": i18n}
+
+with Page(title=content.TITLE, analytics_enabled=False, look=LOOK) as demo:
     gr.HTML(str(i18n("about")), elem_id="about")
     with gr.Row():
         with gr.Column():
@@ -122,32 +128,45 @@ with Page(title=content.TITLE, analytics_enabled=False) as demo:
 
 demo.queue(max_size=64, api_open=False)
 
+if gr.NO_RELOAD:  # Gradio's reload mode passes over this, so the model is loaded once
+    classifier = endpoints.classifier
+endpoints.classifier = classifier
+
+
+async def start(page: Page) -> None:
+    """Do what the page needs besides its server, which may be somebody else's."""
+    storage.keep_clean(UPLOADS, samples=EXAMPLES)
+    if page.mcp_server_obj:
+        agents.take_photos(page.mcp_server_obj, UPLOADS)
+    endpoints.start_loading()
+
+
+demo.extra_startup_events.append(partial(start, demo))
+
+# How to serve the page, for `demo.launch` and `gr.mount_gradio_app` alike.
+SETTINGS = {
+    **LOOK,
+    "app_kwargs": {
+        "middleware": [
+            Middleware(guard.Guard, endpoints=demo.get_api_info()["named_endpoints"]),
+            Middleware(LinkPreview, picture=PREVIEW),
+        ],
+        "openapi_url": None,
+    },
+    "ssr_mode": False,  # Node would serve the page without our head and languages
+    "enable_monitoring": False,
+    "run_history": False,
+    "footer_links": ["api", "gradio"],
+    "mcp_server": True,
+}
+
 if __name__ == "__main__":
     memory.return_large_blocks()
-    storage.keep_clean(UPLOADS, samples=EXAMPLES)
-    demo.launch(
-        app_kwargs={
-            "middleware": [
-                Middleware(guard.Guard, endpoints=demo.get_api_info()["named_endpoints"]),
-                Middleware(LinkPreview, picture=PREVIEW),
-            ],
-            "openapi_url": None,
-        },
+    process.serve(
+        demo,
+        environment.SERVER_NAME,
+        UPLOADS,
         state_session_capacity=1,  # Gradio would hold on to what the last 10,000 visitors sent
         strict_cors=True,
-        server_name=environment.SERVER_NAME,
-        ssr_mode=False,  # Node would serve the page without our head and languages
-        enable_monitoring=False,
-        run_history=False,
-        footer_links=["api", "gradio"],
-        i18n=i18n,
-        theme=THEME,
-        css_paths=STYLE,
-        head=SCRIPTS,
-        mcp_server=True,
-        prevent_thread_lock=True,
+        **SETTINGS,
     )
-    agents.take_photos(demo.mcp_server_obj, UPLOADS)
-    # After the server, which TensorFlow's import would hold up, so that the page opens at once.
-    Thread(target=endpoints.load, name="load", daemon=True).start()
-    demo.block_thread()

@@ -1,13 +1,14 @@
 """The real app in a process of its own, and where everything lies."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.jpg"))
 
 @dataclass
 class App:
-    """A running `python app.py`."""
+    """A running `python app.py`, or whatever else serves the app."""
 
     url: str
     process: subprocess.Popen
@@ -43,8 +44,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_app(log: Path, cwd: Path = ROOT, **environment: str) -> Iterator[App]:
-    """Start `python app.py` on loopback, without a Hub unless told; stop it at the end."""
+def running_app(
+    log: Path,
+    cwd: Path = ROOT,
+    command: Sequence[str | Path] = (sys.executable, "app.py"),
+    **environment: str,
+) -> Iterator[App]:
+    """Start the app on loopback, without a Hub unless told; stop it and its children at the end."""
     port = free_port()
     env = {
         "HF_HUB_OFFLINE": "1",
@@ -57,10 +63,10 @@ def running_app(log: Path, cwd: Path = ROOT, **environment: str) -> Iterator[App
     url = f"http://{env['GRADIO_SERVER_NAME']}:{port}"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=cwd, env=env, stdout=output, stderr=output
+            command, cwd=cwd, env=env, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        for _ in range(600):
+        for _ in range(1800):
             try:
                 urllib.request.urlopen(url, timeout=5).close()
                 break
@@ -69,8 +75,15 @@ def running_app(log: Path, cwd: Path = ROOT, **environment: str) -> Iterator[App
                     raise RuntimeError(f"the app stopped:\n{log.read_text()}") from None
                 time.sleep(0.1)
         else:
-            raise RuntimeError(f"the app did not serve within a minute:\n{log.read_text()}")
+            raise RuntimeError(f"the app did not serve within three minutes:\n{log.read_text()}")
         yield App(url, process, log)
     finally:
-        process.terminate()
-        process.wait(20)
+        stop(process)
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Stop a process that began a session, and what it started; kill what does not stop."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, number)
+            process.wait(20)

@@ -109,12 +109,18 @@ def test_samples_stay_and_come_back(folder: Path):
     assert all(path.exists() for path in samples)
 
 
-def test_what_a_killed_process_left_goes_and_what_a_running_one_has_stays(place: Path):
-    killed, running = storage.prepare(), storage.prepare()
+def test_what_a_killed_process_left_goes_and_what_a_running_one_has_stays(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def another() -> Path:
+        monkeypatch.setenv("GRADIO_TEMP_DIR", str(place))
+        return storage.prepare()
+
+    killed, running = storage.prepare(), another()
     for folder in (killed, running):
         thesis(folder / "0123")
     aged(killed / storage.MARK)
-    storage.clean(storage.prepare())
+    storage.clean(another())
     assert not killed.exists()
     assert (running / "0123" / "thesis.txt").exists()
 

@@ -3,6 +3,7 @@
 import logging
 from concurrent.futures import Future
 from functools import cache
+from threading import Lock, Thread
 
 import gradio as gr
 from PIL import Image
@@ -17,6 +18,7 @@ from .upload import NO_PHOTO
 
 classifier: Future[DurianClassifier] = Future()
 
+starting = Lock()
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +54,19 @@ def explain(image: Image.Image, request: gr.Request) -> Image.Image:
     return overlay(image, loaded(request).explain(image))
 
 
+def start_loading() -> None:
+    """Load the classifier in a thread of its own, unless that was begun already.
+
+    After the server has started, which TensorFlow's import would hold up, so that the page opens
+    at once.
+    """
+    with starting:
+        if classifier.running() or classifier.done():
+            return
+        classifier.set_running_or_notify_cancel()
+    Thread(target=load, name="load", daemon=True).start()
+
+
 def load() -> None:
     """Load the classifier, for all who wait for it."""
     try:
@@ -64,6 +79,7 @@ def load() -> None:
 
 def loaded(request: gr.Request) -> DurianClassifier:
     """Return the classifier, as soon as it is there."""
+    start_loading()  # the app that this page is part of may have no startup events
     if not classifier.done():
         gr.Info(say("The model is still loading. A few seconds.", language_of(request)), 5)
     try:

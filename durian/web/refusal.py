@@ -1,6 +1,7 @@
 """What cannot be answered is refused in a sentence, in the language of the request."""
 
 import logging
+from typing import Any
 
 import gradio as gr
 
@@ -14,6 +15,22 @@ log = logging.getLogger(__name__)
 
 class Page(gr.Blocks):
     """A page that refuses what it cannot read in our words, and writes none of it to the log."""
+
+    def __init__(self, *, look: dict[str, Any], **settings: Any) -> None:
+        """Build a page that looks the same wherever it is served.
+
+        `look` are those arguments of `launch` that say how. Since Gradio 6 a page does not keep
+        them itself (https://github.com/gradio-app/gradio/issues/11890), and other people's apps
+        mount it without them.
+        """
+        super().__init__(**settings)
+        self._look = look
+        self.i18n_instance = look["i18n"]
+
+    def _set_html_css_theme_variables(self) -> None:
+        self.theme, self.head = self._look["theme"], self._look["head"]
+        self.css, self.css_paths = "", [self._look["css_paths"]]
+        super()._set_html_css_theme_variables()
 
     async def preprocess_data(self, *args, **kwargs):
         try:

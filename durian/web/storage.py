@@ -1,7 +1,8 @@
 """Keeps uploads in a folder that only this user can read, and none of them for long.
 
 Every process makes a folder of its own, and nothing outside such folders is ever deleted. The file
-MARK in them tells them from other people's, and its age tells whether the process still runs.
+MARK in them tells them from other people's, its age tells whether the process still runs, and in
+it stands which process that is.
 """
 
 import atexit
@@ -27,17 +28,20 @@ def prepare() -> Path:
     """Make this process's folder, tell Gradio to use it, and delete it when the process ends.
 
     It lies in GRADIO_TEMP_DIR, or where the system keeps temporary files if that cannot be used.
-    Raises OSError if neither can.
+    Raises OSError if neither can. Where Gradio's reload mode runs this again, the folder stays.
     """
     system = tempfile.gettempdir()
     place = Path(os.environ.get("GRADIO_TEMP_DIR") or system)
+    with suppress(OSError):
+        if (place / MARK).read_text() == str(os.getpid()):
+            return place
     try:
         # The process that started this one may have made a folder, and handed on its name.
         folder = _make(place.parent if (place / MARK).exists() else place)
     except OSError:
         folder = _make(Path(system))
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(_remove, folder, os.getpid())
     return folder
 
 
@@ -64,7 +68,7 @@ def clean(folder: Path, samples: Collection[Path] = ()) -> None:
     if not _is_own(folder):
         raise PermissionError(f"{folder} belongs to somebody else now")
     folder.chmod(0o700)  # Gradio may have put it back first, for everyone to read
-    (folder / MARK).touch()
+    _mark(folder)
     for path in sorted(folder.rglob("*"), reverse=True):  # what is inside comes first
         with suppress(OSError):  # somebody else was faster, or the folder is not empty
             if _age(path) < MAX_AGE:
@@ -85,8 +89,17 @@ def _make(place: Path) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     # Resolved, because Gradio compares paths as they are spelt.
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)).resolve()
-    (folder / MARK).touch()
+    _mark(folder)
     return folder
+
+
+def _mark(folder: Path) -> None:
+    (folder / MARK).write_text(str(os.getpid()))
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # rather than a process that came out of it
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_own(path: Path) -> bool:
