@@ -78,7 +78,7 @@ def test_it_depends_on_what_the_app_does(installed: Path):
     (found,) = metadata.distributions(name="durian", path=[str(installed)])
     needed = [Requirement(line) for line in found.requires if "extra ==" not in line]
     assert needed == pinned()
-    assert {"parquet", "training"} <= set(found.metadata.get_all("Provides-Extra"))
+    assert {"parquet", "ray", "training"} <= set(found.metadata.get_all("Provides-Extra"))
 
 
 def test_what_the_page_is_made_of_comes_along(installed: Path):

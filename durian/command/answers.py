@@ -19,12 +19,12 @@ from ..photo import PhotoError, open_photo
 from .table import Row, row
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from ..classifier import DurianClassifier
 
 THREADS = 2 * MAX_BATCH  # as many as the network takes at once, and as many that get ready
 AHEAD = 2 * THREADS  # photographs that may be under way
+
+_decoding = threading.Semaphore(os.cpu_count() or 1)  # a decoder may hold hundreds of megabytes
 
 UNFORESEEN = "This photo could not be answered ({}), so please try it again."
 
@@ -36,25 +36,29 @@ def rows(
 
     Raises OSError where a heat map cannot be written.
     """
-    # One decoder may hold a few hundred megabytes.
-    decoding = threading.Semaphore(os.cpu_count() or 1)
-
-    def answer(path: str) -> Row:
-        try:
-            with decoding:
-                photo = open_photo(path)
-            confidences = classifier.predict(photo)
-            warmth = None if explain is None else classifier.explain(photo)
-        except PhotoError as error:
-            return row(path, error=str(error))
-        except Exception as error:  # one photograph in a million ends no run
-            return row(path, error=UNFORESEEN.format(type(error).__name__))
-        if warmth is not None:
-            _save(overlay(photo, warmth), explain / heat_name(path))
-        return row(path, confidences)
-
-    with _in_order(answer, paths) as answers:
+    with _in_order(lambda path: answer(classifier, path, path, explain), paths) as answers:
         yield from answers
+
+
+def answer(
+    classifier: DurianClassifier, path: str, source: str | bytes, explain: Path | None = None
+) -> Row:
+    """Return the row of the photograph in `source`, a path or bytes, which `path` names.
+
+    Its heat map goes into `explain`. Raises OSError where that cannot be written.
+    """
+    try:
+        with _decoding:
+            photo = open_photo(source)
+        confidences = classifier.predict(photo)
+        warmth = None if explain is None else classifier.explain(photo)
+    except PhotoError as error:
+        return row(path, error=str(error))
+    except Exception as error:  # one photograph in a million ends no run
+        return row(path, error=UNFORESEEN.format(type(error).__name__))
+    if warmth is not None:
+        overlay(photo, warmth).save(explain / heat_name(path), "JPEG", quality=85)
+    return row(path, confidences)
 
 
 @contextmanager
@@ -87,7 +91,3 @@ def heat_name(path: str) -> str:
     """Return the name of a photograph's heat map: readable, its own, and safe in any folder."""
     readable = re.sub(r"[^\w.-]+", "_", path).lstrip("._")[-40:]
     return f"{readable}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}.jpg"
-
-
-def _save(picture: Image.Image, path: Path) -> None:
-    picture.save(path, "JPEG", quality=85)

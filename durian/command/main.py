@@ -30,6 +30,7 @@ Tell the breed of the durian in each photograph, and how sure that is.
 
 A row has: path, label, confidence (0-1), sure (may the label be named, or is it a perhaps),
 the confidence of each label, and error, a sentence where there is no answer."""
+NO_RAY = "--ray needs Ray: pip install 'ray[data]', on this machine and on the others."
 STATUSES = """\
 Exit status: 0 all answered, 1 a photograph was not, 2 wrong use, 130 stopped by Ctrl-C."""
 
@@ -69,7 +70,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--output",
-        type=Path,
         metavar="FILE",
         help="write .csv, .jsonl or .parquet; else a terminal gets a table, a pipe CSV",
     )
@@ -82,19 +82,38 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="write each photograph there, in warm colours where the network looked",
     )
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="answer on the Ray cluster there, or on a `local` one, into a folder FILE.parquet;"
+        " PHOTO may also be an address such as s3://bucket/photos",
+    )
+    parser.add_argument(
+        "--actors", type=int, metavar="N", help="with --ray: how many networks; else one a machine"
+    )
     return parser
 
 
 def _problem(options: argparse.Namespace) -> str | None:
     """Return what is wrong with the options, as a sentence."""
-    if options.output and options.output.suffix not in output.SUFFIXES:
+    if options.output and Path(options.output).suffix not in output.SUFFIXES:
         return f"--output takes a name that ends in {', '.join(output.SUFFIXES)}."
     if options.resume and not options.output:
         return "--resume needs --output, the file to go on with."
+    if options.ray and (options.resume or options.explain or STDIN in options.photos):
+        return "--ray knows neither --resume nor --explain nor -."
+    if options.ray and not (options.output or "").endswith(output.PARQUET):
+        return "--ray needs --output, a folder whose name ends in .parquet."
+    if options.actors is not None and (options.actors < 1 or not options.ray):
+        return "--actors takes a number from 1, and goes with --ray."
     return None
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.ray:
+        return _ended(*_answer_on_ray(options))
+    if options.output:
+        options.output = Path(options.output)
     if options.explain:
         options.explain.mkdir(parents=True, exist_ok=True)
     done = output.done_before(options.output, options.resume)
@@ -104,11 +123,26 @@ def _run(options: argparse.Namespace) -> int:
         how = "--resume goes on" if options.output else "--output FILE would have let it go on"
         print(f"\nStopped after {done.rows} photographs: {how}.", file=sys.stderr)
         return STOPPED
-    if not done.rows:
+    return _ended(done.rows, done.failed)
+
+
+def _ended(rows: int, failed: int) -> int:
+    """Say what a person has to know at the end; return the exit status."""
+    if not rows:
         print("There are no photographs in these folders.", file=sys.stderr)
-    if done.failed:
-        print(f"{done.failed} of {done.rows} photographs have no answer.", file=sys.stderr)
-    return FAILED if done.failed else 0
+    if failed:
+        print(f"{failed} of {rows} photographs have no answer.", file=sys.stderr)
+    return FAILED if failed else 0
+
+
+def _answer_on_ray(options: argparse.Namespace) -> tuple[int, int]:
+    if Path(options.output).exists():
+        raise OutputError(f"{options.output} is there already: name another folder.")
+    try:
+        from . import cluster
+    except ImportError:
+        raise OutputError(NO_RAY) from None
+    return cluster.run(options.ray, options.photos, options.actors, options.output)
 
 
 def _answer(options: argparse.Namespace, done: Done) -> None:
