@@ -69,7 +69,7 @@ class DurianClassifier:
         with keras_on_tensorflow():
             from . import network  # here, so that importing the library does not import TensorFlow
 
-            model = network.build(kinds=len(hub.runtime_config()["kinds"]))
+            model = network.build()
             model.load_weights(weights)
             classifier = cls(model)
             classifier.predict(Image.new("RGB", (1, 1)))  # warm up
