@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas
 import pytest
 from PIL import Image
 
@@ -19,6 +21,7 @@ from durian import limits, open_photo
 from durian.breeds import BREEDS, LABELS
 
 from .commanding import COMMAND, ENVIRONMENT, on_terminal, piped, started
+from .documents import readme_block
 from .running import EXAMPLES, ROOT, files
 
 COLUMNS = ["path", "label", "confidence", "sure", *LABELS, "error"]
@@ -202,6 +205,24 @@ def test_wrong_use_is_told_before_anything_is_written(arguments, sentence: str, 
     assert done.returncode == 2
     assert sentence in done.stderr.decode()
     assert {path: path.read_bytes() for path in files(tmp_path)} == before
+
+
+def test_the_readme_asks_about_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classifier
+):
+    (tmp_path / "folder").mkdir()
+    for name in ("photo.jpg", "folder/another.jpg"):
+        shutil.copy(EXAMPLES[0], tmp_path / name)
+    typed = readme_block("bash", "--output").split()
+    assert typed.pop(0) == "durian"
+    subprocess.run([*COMMAND, *typed], cwd=tmp_path, env=ENVIRONMENT, check=True)
+    with (tmp_path / "answers.csv").open(encoding="utf-8", newline="") as file:
+        named = {row["path"]: row["label"] for row in csv.DictReader(file)}
+    assert named == dict.fromkeys(["photo.jpg", "folder/another.jpg"], label_of(EXAMPLES[0]))
+    monkeypatch.chdir(tmp_path)
+    names = {"pandas": pandas, "DurianClassifier": SimpleNamespace(load=lambda: classifier)}
+    exec(readme_block("python", "pandas"), names)
+    assert names["answers"].idxmax(axis=1).to_dict() == {"photo.jpg": label_of(EXAMPLES[0])}
 
 
 def test_an_empty_folder_is_no_failure(tmp_path: Path):

@@ -112,6 +112,7 @@ def test_asked_to_stop_while_it_starts_it_ends(first_process: tuple[str, ...], t
         stop(process)
 
 
+@pytest.mark.slow
 def test_the_reload_mode_takes_changes_over_and_goes_on_answering(tmp_path: Path):
     copy = tmp_path / "durian"
     for folder in ("durian", "examples"):
