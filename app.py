@@ -14,6 +14,7 @@ except ImportError as error:  # a Python without TensorFlow, or requirements not
 
 if __name__ == "__main__":
     process.stop_on_signals()
+    process.wanted_port()
 
 import gradio as gr
 from starlette.middleware import Middleware

@@ -59,15 +59,24 @@ def serve(page: "gr.Blocks", server_name: str | None, uploads: Path, **settings:
         os._exit(0)  # a thread that waits for the model would keep the process for longer
 
 
+def wanted_port() -> int | None:
+    """Return GRADIO_SERVER_PORT, or None where it is not set.
+
+    Raises SystemExit, with a sentence, if it is no port; Gradio's import would give a traceback.
+    """
+    wanted = os.environ.get("GRADIO_SERVER_PORT")
+    if wanted and not (wanted.isdecimal() and 0 < int(wanted) < 2**16):
+        raise SystemExit("GRADIO_SERVER_PORT is no port: set it to a number from 1 to 65535.")
+    return int(wanted) if wanted else None
+
+
 def free_port(name: str) -> int:
     """Return GRADIO_SERVER_PORT or, if that is not set, the first free port from 7860 on.
 
     `name` is the server's. Raises SystemExit, with a sentence, if there is none.
     """
-    wanted = os.environ.get("GRADIO_SERVER_PORT")
-    if wanted and not (wanted.isdecimal() and 0 < int(wanted) < 2**16):
-        raise SystemExit("GRADIO_SERVER_PORT is no port: set it to a number from 1 to 65535.")
-    for port in [int(wanted)] if wanted else range(FIRST_PORT, LAST_PORT + 1):
+    wanted = wanted_port()
+    for port in [wanted] if wanted else range(FIRST_PORT, LAST_PORT + 1):
         host = name.strip("[]")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
