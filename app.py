@@ -38,7 +38,7 @@ EXAMPLES = sorted(
 STYLE = Path(content.__file__).with_name("page.css")
 SCRIPTS = "".join(  # what the page does by itself
     f"<script>{STYLE.with_name(name).read_text(encoding='utf-8')}</script>"
-    for name in ("page.js", "network.js", "shrink.js", "camera.js", "share.js")
+    for name in ("page.js", "network.js", "filetype.js", "shrink.js", "camera.js", "share.js")
 )
 VERDICT = """
     element.ariaLive = "polite"
