@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from durian import decision
 from durian.breeds import BREEDS, LABELS
 
+from .once import INSTALLING
 from .running import EXAMPLES
 
 # Debian's browser, and letters for the page's languages: boxes in their place wrap elsewhere.
@@ -43,10 +44,11 @@ expect.set_options(timeout=PATIENCE)
 def install() -> bool:
     """Return whether there is a Chromium, once it is installed where it is missing and can be."""
     if shutil.which("apt-get") and not os.geteuid():
-        missing = [package for package in PACKAGES if not Path("/usr/share/doc", package).exists()]
-        if missing:
-            subprocess.run(["apt-get", "update", "-qq"], check=True)
-            subprocess.run(["apt-get", "install", "-qq", "--yes", *missing], check=True)
+        with INSTALLING:
+            missing = [name for name in PACKAGES if not Path("/usr/share/doc", name).exists()]
+            if missing:
+                subprocess.run(["apt-get", "update", "-qq"], check=True)
+                subprocess.run(["apt-get", "install", "-qq", "--yes", *missing], check=True)
     return shutil.which("chromium") is not None
 
 

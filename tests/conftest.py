@@ -13,6 +13,7 @@ import pytest
 from tests.api import Api
 from tests.documents import readme_block  # noqa: F401
 from tests.olah import Hub, running_olah
+from tests.once import INSTALLING
 from tests.running import EXAMPLES, ROOT, App, free_port, running_app  # noqa: F401
 
 if TYPE_CHECKING:
@@ -49,8 +50,12 @@ def node() -> Path:
     commands = Path(sys.executable).parent
     tests = Path(__file__).parent
     done = tests / "node_modules/.package-lock.json"
-    if not done.exists() or done.stat().st_mtime < (tests / "package-lock.json").stat().st_mtime:
-        subprocess.run([commands / "npm", "ci", "--silent"], cwd=tests, check=True)
+    with INSTALLING:
+        if (
+            not done.exists()
+            or done.stat().st_mtime < (tests / "package-lock.json").stat().st_mtime
+        ):
+            subprocess.run([commands / "npm", "ci", "--silent"], cwd=tests, check=True)
     return commands
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from durian.hub import REPO
 
+from .once import INSTALLING
 from .running import ROOT, free_port
 
 OLAH = "olah==0.5.4"  # in an environment of its own: it and Gradio disagree on pydantic
@@ -30,9 +31,10 @@ def running_olah(folder: Path) -> Iterator[Hub]:
     """Start a Hub that serves `model/` out of a git repository in `folder`."""
     environment = Path(__file__).with_name(".venv-olah")
     command = environment / "bin" / "olah-cli"
-    if not command.exists():
-        venv.create(environment, with_pip=True)
-        subprocess.run([environment / "bin" / "pip", "install", "--quiet", OLAH], check=True)
+    with INSTALLING:
+        if not command.exists():
+            venv.create(environment, with_pip=True)
+            subprocess.run([environment / "bin" / "pip", "install", "--quiet", OLAH], check=True)
     repo = shutil.copytree(ROOT / "model", folder / "mirror" / "models" / REPO)
     git = ["git", "-C", str(repo), "-c", "user.name=Test", "-c", "user.email=test@localhost"]
     for arguments in (["init", "-qb", "main"], ["add", "."], ["commit", "-qm", "Model"]):

@@ -3,7 +3,9 @@
 import io
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,20 @@ from . import corpus
 
 SIZE = runtime_config()["input_size"]
 PICTURE = corpus.picture(640, 480)
-FORMS = dict(corpus.forms(PICTURE))
 CLOSE, LOSSY = 1, 3  # mean difference, of 255 levels; the second where there are but 256 colours
+
+Forms = Callable[[Image.Image], Iterator[tuple[str, bytes]]]
+
+
+@cache
+def files(forms: Forms = corpus.forms) -> dict[str, bytes]:
+    """Return the files that `forms` yields for PICTURE, by name; writing them takes seconds."""
+    return dict(forms(PICTURE))
+
+
+def each(forms: Forms) -> pytest.MarkDecorator:
+    """Run a test with the name of each file that `forms` yields."""
+    return pytest.mark.parametrize("name", [name for name, _ in forms(corpus.picture(64, 48))])
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
@@ -34,29 +48,31 @@ def refusal(source: object) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", FORMS)
+@each(corpus.forms)
 def test_every_form_looks_the_same(name: str) -> None:
-    image = open_photo(FORMS[name])
+    image = open_photo(files()[name])
     assert image.mode == "RGB"
     assert abs(image.width / image.height - PICTURE.width / PICTURE.height) < 0.01
     palette = name.startswith("palette") or name.endswith("gif")
     assert difference(image, PICTURE) < (LOSSY if palette else CLOSE)
 
 
-@pytest.mark.parametrize(("name", "data"), list(corpus.unsafe_forms(PICTURE)))
-def test_what_pillow_reads_past_its_memory_for_is_refused(name: str, data: bytes) -> None:
-    assert refusal(data) == limits.NOT_A_PHOTO
+@each(corpus.unsafe_forms)
+def test_what_pillow_reads_past_its_memory_for_is_refused(name: str) -> None:
+    assert refusal(files(corpus.unsafe_forms)[name]) == limits.NOT_A_PHOTO
 
 
-@pytest.mark.parametrize(("name", "data"), list(corpus.grey_forms(PICTURE)))
-def test_grey_levels_survive(name: str, data: bytes) -> None:
-    assert difference(open_photo(data), PICTURE.convert("L")) < CLOSE
+@each(corpus.grey_forms)
+def test_grey_levels_survive(name: str) -> None:
+    image = open_photo(files(corpus.grey_forms)[name])
+    assert difference(image, PICTURE.convert("L")) < CLOSE
 
 
-@pytest.mark.parametrize(("name", "data"), list(corpus.clear_forms(PICTURE)))
-def test_transparent_parts_are_white(name: str, data: bytes) -> None:
-    assert open_photo(data).getpixel((2, 2)) == (255, 255, 255)
-    assert difference(open_photo(data), corpus.on_white(PICTURE)) < CLOSE
+@each(corpus.clear_forms)
+def test_transparent_parts_are_white(name: str) -> None:
+    image = open_photo(files(corpus.clear_forms)[name])
+    assert image.getpixel((2, 2)) == (255, 255, 255)
+    assert difference(image, corpus.on_white(PICTURE)) < CLOSE
 
 
 @pytest.mark.parametrize("orientation", corpus.UNDO)
@@ -104,7 +120,7 @@ def test_a_grey_photo_may_carry_a_colour_profile() -> None:
 )
 @pytest.mark.parametrize("share", [0.7, 0.9, 0.99])
 def test_a_jpeg_whose_tail_is_missing_shows_what_came(name: str, share: float) -> None:
-    data = FORMS[name]
+    data = files()[name]
     if name.endswith("mpo"):
         data = data[: data.index(b"\xff\xd8\xff", 3)]
     image = open_photo(data[: int(len(data) * share)])
@@ -115,7 +131,7 @@ def test_a_jpeg_whose_tail_is_missing_shows_what_came(name: str, share: float) -
 
 
 def test_a_jpeg_of_which_little_came_is_refused() -> None:
-    data = FORMS["baseline.jpg"]
+    data = files()["baseline.jpg"]
     assert refusal(data[: len(data) // 3]) == limits.DAMAGED
 
 
@@ -123,11 +139,11 @@ def test_a_jpeg_of_which_little_came_is_refused() -> None:
     "name", ["8-bit.png", "lossy.webp", "still.heic", "still.avif", "24-bit.bmp"]
 )
 def test_half_a_file_is_refused(name: str) -> None:
-    assert refusal(FORMS[name][: len(FORMS[name]) // 2]) in (limits.DAMAGED, limits.NOT_A_PHOTO)
+    assert refusal(files()[name][: len(files()[name]) // 2]) in (limits.DAMAGED, limits.NOT_A_PHOTO)
 
 
 def test_a_large_jpeg_keeps_its_colours_but_not_its_size() -> None:
-    large = open_photo(FORMS["12-megapixels.jpg"])
+    large = open_photo(files()["12-megapixels.jpg"])
     assert pixels.WORKING_SIDE <= min(large.size) < 2 * pixels.WORKING_SIDE + 8
 
 
@@ -160,7 +176,7 @@ def test_huge_files_are_refused() -> None:
 
 def test_a_photo_may_come_from_anywhere(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
-    data = FORMS["baseline.jpg"]
+    data = files()["baseline.jpg"]
     path.write_bytes(data)
     with path.open("rb") as file:
         for source in (path, str(path), io.BytesIO(data), file):
@@ -209,17 +225,17 @@ def test_a_picture_given_to_the_library_is_left_alone() -> None:
 
 
 def test_a_broken_picture_given_to_the_library_is_refused() -> None:
-    broken = Image.open(io.BytesIO(FORMS["8-bit.png"][:5000]))
+    broken = Image.open(io.BytesIO(files()["8-bit.png"][:5000]))
     with pytest.raises(PhotoError):
         to_array(broken, SIZE)
 
 
 def test_threads_do_not_disturb_each_other() -> None:
-    alone = {name: open_photo(data).tobytes() for name, data in FORMS.items()}
+    alone = {name: open_photo(data).tobytes() for name, data in files().items()}
     with ThreadPoolExecutor(8) as pool:
         for _ in range(2):
-            together = pool.map(lambda data: open_photo(data).tobytes(), FORMS.values())
-            assert dict(zip(FORMS, together, strict=True)) == alone
+            together = pool.map(lambda data: open_photo(data).tobytes(), files().values())
+            assert dict(zip(files(), together, strict=True)) == alone
 
 
 def test_opening_a_photo_needs_neither_tensorflow_nor_gradio() -> None:
