@@ -183,9 +183,15 @@ def test_it_says_so_where_it_cannot_have_the_usual_port(tmp_path: Path):
         with suppress(OSError):  # taken already
             stack.enter_context(socket.create_server(("127.0.0.1", 7860)))
         process = subprocess.Popen(
-            APP, cwd=ROOT, env=env, stderr=log.open("wb"), start_new_session=True
+            (sys.executable, "-u", "app.py"),
+            cwd=ROOT,
+            env=env,
+            stdout=log.open("wb"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         stack.callback(stop, process)
-        while "Port 7860 is taken, so this app listens on 78" not in log.read_text():
-            assert process.poll() is None
+        while "Running on" not in log.read_text():
+            assert process.poll() is None, log.read_text()
             time.sleep(0.1)
+    assert "Port 7860 is taken, so this app listens on 78" in log.read_text()
