@@ -29,19 +29,25 @@ class Api:
     def upload(self, name: str, data: bytes) -> str:
         """Return the path that the app gave an uploaded file."""
         answer = self.http.post(f"{PREFIX}/upload", files={"files": (name, data)})
-        if answer.status_code == 413:
+        if answer.status_code in (413, 503):
             raise Refused(answer.json()["detail"])
         answer.raise_for_status()
         return answer.json()[0]
 
-    def predict(self, payload: object) -> dict:
+    def predict(self, payload: object, name: str = "predict") -> dict:
         """Return the answer to one call of `/predict`, whatever is passed as its image."""
-        joined = self.http.post(f"{PREFIX}/call/predict", json={"data": [payload]})
+        joined = self.http.post(f"{PREFIX}/call/{name}", json={"data": [payload]})
         if joined.status_code in (413, 503):
             raise Refused(joined.json()["detail"])
         joined.raise_for_status()
-        stream = self.http.get(f"{PREFIX}/call/predict/{joined.json()['event_id']}").text
-        event, data = stream.strip().split("\n\n")[-1].split("\n")
+        return self.answer(name, joined.json()["event_id"])
+
+    def answer(self, name: str, ticket: str) -> dict:
+        """Return the answer to a call whose id is known."""
+        stream = self.http.get(f"{PREFIX}/call/{name}/{ticket}")
+        if stream.status_code == 503:
+            raise Refused(stream.json()["detail"])
+        event, data = stream.text.strip().split("\n\n")[-1].split("\n")
         answer = json.loads(data.removeprefix("data: "))
         if event == "event: complete":
             return answer[0]
@@ -51,10 +57,10 @@ class Api:
         """Return the answer to a file that is uploaded first, as the page does."""
         return self.predict({"path": self.upload(name, data), "meta": FILE})
 
-    def ask_inline(self, data: bytes) -> dict:
+    def ask_inline(self, data: bytes, name: str = "predict") -> dict:
         """Return the answer to a file that travels within the request as a data: URL."""
         text = base64.b64encode(data).decode()
-        return self.predict({"url": f"data:image/jpeg;base64,{text}", "meta": FILE})
+        return self.predict({"url": f"data:image/jpeg;base64,{text}", "meta": FILE}, name)
 
     def refusal(self, payload: object) -> str:
         """Return the sentence with which `/predict` refuses a payload."""

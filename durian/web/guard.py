@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..limits import MAX_BYTES, TOO_HEAVY, PhotoError
+from .storage import NO_ROOM, is_no_room
 
 # Not Gradio's max_file_size, by which the page would refuse a photo before it is shrunk.
 MAX_UPLOAD = MAX_BYTES + 1024  # bytes: one photo and its multipart headers
@@ -50,7 +51,8 @@ class Guard:
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer: 404 shut, 413 too much, 503 busy, 400 nonsense.
+        """Pass the request on, or answer: 404 shut, 413 too much, 503 busy, 507 no room, 400
+        nonsense.
 
         A call that streams for longer than CALL_PATIENCE is ended.
         """
@@ -97,9 +99,10 @@ class Guard:
             else:
                 await JSONResponse({"detail": BUSY}, 503)(scope, receive, send)
         except Exception as error:  # Gradio stumbles over much that no browser sends
+            sentence, status = (NO_ROOM, 507) if is_no_room(error) else (NOT_UNDERSTOOD, 400)
             log.warning("Refused a request: %s", type(error).__name__)
             if not answered:
-                await JSONResponse({"detail": NOT_UNDERSTOOD}, 400)(scope, receive, send)
+                await JSONResponse({"detail": sentence}, status)(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
         if SHUT.search(path) or "://" in path:  # the latter would be fetched from elsewhere

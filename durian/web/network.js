@@ -29,12 +29,21 @@
     return Response.json([kept.path])
   }
 
+  // Why the app itself refuses, or that nobody is reached.
+  async function detail(answer) {
+    try {
+      return (await answer.json()).detail
+    } catch {
+      return GONE
+    }
+  }
+
   // Send a kept photo before what is asked about it.
   async function withPhoto(body) {
     if (!kept || !body.includes(kept.path)) return body
     if (!kept.sent) {
       const answer = await reach(kept.address, kept.options)
-      if (!answer?.ok) throw Error(answer?.status === 413 ? "too heavy" : GONE)
+      if (!answer?.ok) throw Error(answer?.status === 413 ? "too heavy" : await detail(answer))
       kept.sent = JSON.stringify((await answer.json())[0]).slice(1, -1)
     }
     return body.replaceAll(kept.path, kept.sent)
@@ -46,7 +55,7 @@
     try {
       const answer = await reach(address, { ...options, body: await withPhoto(options.body) })
       if (answer && answer.status !== 503) return answer
-      if (answer) reason = (await answer.json()).detail
+      if (answer) reason = await detail(answer)
     } catch (error) {
       reason = error.message
     }

@@ -83,7 +83,8 @@ new MutationObserver(() => {
         .trim()
         .replace(/^Invalid file type.*/, "not a photo")
         .replace(/^HTTP 413.*/s, "too heavy")
-      if (spoken(text) !== text) texts.currentNode.data = spoken(text)
+        .replace(/^HTTP \d+: \{"detail":"(.*)"\}$/s, "$1")
+      if (spoken(text) !== texts.currentNode.data.trim()) texts.currentNode.data = spoken(text)
     }
   }
 }).observe(document.documentElement, { childList: true, subtree: true })

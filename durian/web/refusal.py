@@ -7,6 +7,7 @@ import gradio as gr
 
 from ..limits import UNREADABLE, PhotoError
 from .i18n import language_of, say
+from .storage import NO_ROOM, is_no_room
 
 FAILED = "Something went wrong here, so please try again in a moment."
 
@@ -39,7 +40,10 @@ class Page(gr.Blocks):
             raise
         except Exception as error:
             log.warning("Refused a request: %s", type(error).__name__)
-            sentence = str(error) if isinstance(error, PhotoError) else UNREADABLE
+            if isinstance(error, PhotoError):
+                sentence = str(error)
+            else:
+                sentence = NO_ROOM if is_no_room(error) else UNREADABLE
         raise gr.Error(sentence, print_exception=False)
 
     async def process_api(self, block_fn, inputs, state=None, request=None, **kwargs):
@@ -49,6 +53,6 @@ class Page(gr.Blocks):
             sentence = error.message
         except Exception as error:  # too little memory, a damaged sample…
             log.error("An answer failed: %s", type(error).__name__)
-            sentence = FAILED
+            sentence = NO_ROOM if is_no_room(error) else FAILED
         inputs.clear()  # Gradio holds on to a failed call for a while, photo and all
         raise gr.Error(say(sentence, language_of(request)), print_exception=False)

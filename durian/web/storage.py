@@ -6,6 +6,8 @@ it stands which process that is.
 """
 
 import atexit
+import errno
+import logging
 import os
 import shutil
 import stat
@@ -22,6 +24,20 @@ MAX_AGE = 50 * 60  # seconds that a file may stay
 CLEAN_EVERY = 60  # seconds
 PREFIX = "durian-"
 MARK = ".made-by-durian"
+NO_ROOM = (
+    "The server cannot store photos just now, perhaps its disk is full. Try again later, or tell"
+    " its owner."
+)
+DISK_ERRORS = {
+    errno.ENOSPC,
+    getattr(errno, "EDQUOT", errno.ENOSPC),  # not on Windows
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+}
+
+log = logging.getLogger(__name__)
 
 
 def prepare() -> Path:
@@ -83,6 +99,17 @@ def clean(folder: Path, samples: Collection[Path] = ()) -> None:
                 shutil.rmtree(other)
     for sample in samples:  # one that is there becomes young again
         save_file_to_cache(sample, str(folder))
+
+
+def is_no_room(error: BaseException) -> bool:
+    """Tell whether an error means that this machine can store nothing, and put that in the log."""
+    reason: BaseException | None = error
+    while reason and not isinstance(reason, OSError):
+        reason = reason.__cause__  # Gradio wraps what an output raises
+    if reason is None or reason.errno not in DISK_ERRORS:
+        return False
+    log.error("Cannot store a photo: %s", reason.strerror)  # without the path
+    return True
 
 
 def _make(place: Path) -> Path:
