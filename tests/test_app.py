@@ -10,7 +10,7 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from PIL import Image, ImageDraw
+from PIL import Image
 from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.testclient import TestClient
 
@@ -46,25 +46,9 @@ def top(client: Client, path: Path) -> str:
 PICTURES = sorted((Path(gr.__file__).parent / "media_assets" / "images").iterdir())
 
 
-def drawing() -> Image.Image:
-    """Draw a face: round, yellow, and no durian."""
-    picture = Image.new("RGB", (640, 480), "#9fd3ff")
-    draw = ImageDraw.Draw(picture)
-    draw.ellipse((170, 90, 470, 390), fill="#ffd84d", outline="#333333", width=6)
-    for x in (250, 350):
-        draw.ellipse((x, 190, x + 40, 230), fill="#333333")
-    draw.arc((240, 200, 400, 340), 20, 160, fill="#333333", width=8)
-    return picture
-
-
 @pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)
 def test_a_photo_of_something_else_is_none_of_the_breeds(client: Client, path: Path):
     assert top(client, path) == BREEDS[NONE]["label"]
-
-
-def test_a_drawing_is_none_of_the_breeds(client: Client, tmp_path: Path):
-    drawing().save(tmp_path / "photo.png")
-    assert top(client, tmp_path / "photo.png") == BREEDS[NONE]["label"]
 
 
 BAD_FILES = {

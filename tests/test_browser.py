@@ -273,21 +273,18 @@ def test_it_is_dark_at_night(browser: Browser, app: App):
 
 
 @pytest.mark.parametrize("locale", LOCALES.values())
-@pytest.mark.parametrize(
-    ("phone", "lowest"), [(PHONE, "#answer .confidence-set"), (SMALL_PHONE, "#verdict")]
-)
 def test_photo_samples_and_answer_are_seen_without_scrolling(
-    browser: Browser, app: App, phone: dict[str, int], lowest: str, locale: str
+    browser: Browser, app: App, locale: str
 ):
-    with opened(browser, app.url, viewport=phone, locale=locale) as page:
-        for sample in page.locator("#samples img").all():
-            box = sample.bounding_box()
-            assert box["y"] + box["height"] <= phone["height"]
+    with opened(browser, app.url, locale=locale) as page:
         page.locator("#samples img").first.click()
         answered(page)
-        last = page.locator(lowest).last.bounding_box()
-        assert last["y"] + last["height"] <= phone["height"]
-        assert page.evaluate("document.documentElement.scrollWidth") <= phone["width"]
+        for phone, lowest in ((PHONE, "#answer .confidence-set"), (SMALL_PHONE, "#verdict")):
+            page.set_viewport_size(phone)
+            for seen in (*page.locator("#samples img").all(), page.locator(lowest).last):
+                box = seen.bounding_box()
+                assert box["y"] + box["height"] <= phone["height"], phone
+            assert page.evaluate("document.documentElement.scrollWidth") <= phone["width"]
 
 
 def test_what_is_tapped_is_large_enough_for_a_thumb(page: Page, tmp_path: Path):

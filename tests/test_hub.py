@@ -27,7 +27,7 @@ from .documents import readme_block
 from .olah import Hub
 from .running import EXAMPLES, ROOT, free_port
 
-LIMIT = 5.0  # seconds in which the bundled weights must be there
+LIMIT = 15.0  # seconds until the bundled weights are there, on a busy machine; 3.5 on an idle one
 WEIGHTS = hub.BUNDLE / hub.WEIGHTS
 SHA256 = hub.runtime_config()["sha256"]
 
@@ -300,7 +300,7 @@ def test_repo_and_revision_come_from_the_environment(stub: Server, tmp_path: Pat
     assert any("/someone/else/resolve/v1/" in path for path, _ in stub.asked("elsewhere"))
 
 
-def test_tampered_bundle_is_refused(bare: Path, tmp_path: Path):
+def test_tampered_weights_are_refused(bare: Path, tmp_path: Path):
     project = shutil.copytree(bare, tmp_path / "project")
     weights = bytearray(WEIGHTS.read_bytes())
     weights[len(weights) // 2] ^= 1
@@ -310,10 +310,13 @@ def test_tampered_bundle_is_refused(bare: Path, tmp_path: Path):
     assert "not the expected ones" in ending.log
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", "{}"])
-def test_a_damaged_configuration_is_refused(damage: str, bare: Path, tmp_path: Path):
+@pytest.mark.parametrize("damage", [None, "", "{", "[]", "{}"])
+def test_a_damaged_configuration_is_refused(damage: str | None, bare: Path, tmp_path: Path):
     project = shutil.copytree(bare, tmp_path / "project")
-    (project / "model" / hub.CONFIG).write_text(damage)
+    if damage is None:
+        (project / "model" / hub.CONFIG).unlink()
+    else:
+        (project / "model" / hub.CONFIG).write_text(damage)
     ending = ask(tmp_path / "cache", project, HF_HUB_OFFLINE="1")
     assert "fresh copy of this project" in ending.said
 

@@ -1,8 +1,6 @@
 """What somebody sees happen to a photograph, whatever phone or program wrote it."""
 
 import io
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -236,15 +234,3 @@ def test_threads_do_not_disturb_each_other() -> None:
         for _ in range(2):
             together = pool.map(lambda data: open_photo(data).tobytes(), files().values())
             assert dict(zip(files(), together, strict=True)) == alone
-
-
-def test_opening_a_photo_needs_neither_tensorflow_nor_gradio() -> None:
-    code = "import sys, durian.photo; print({'tensorflow', 'keras', 'gradio'} & sys.modules.keys())"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parent.parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert loaded.stdout.strip() == "set()"
