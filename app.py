@@ -22,6 +22,7 @@ from starlette.middleware import Middleware
 from durian import memory
 from durian.breeds import CLASSES
 from durian.web import agents, content, endpoints, guard, storage
+from durian.web.elsewhere import Elsewhere
 from durian.web.link_preview import LinkPreview
 from durian.web.refusal import Page
 from durian.web.theme import THEME
@@ -150,6 +151,7 @@ SETTINGS = {
     "app_kwargs": {
         "middleware": [
             Middleware(guard.Guard, endpoints=demo.get_api_info()["named_endpoints"]),
+            Middleware(Elsewhere),
             Middleware(LinkPreview, picture=PREVIEW),
         ],
         "openapi_url": None,
