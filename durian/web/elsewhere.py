@@ -56,10 +56,11 @@ class Elsewhere:
 
 def _as_page(error: dict[str, str]) -> bytes:
     """Return what ends all calls that a page waits for, and then its stream."""
+    output = {**error, "visible": True, "duration": 10}  # seconds; a page shows no other errors
     # Meant for every call: to pages as it names none, to gradio_client by this text.
     every = {"message": ServerMessage.server_stopped}
     messages = (
-        {"msg": "process_completed", "success": False, "output": error, **every},
+        {"msg": "process_completed", "success": False, "output": output, **every},
         {"msg": "close_stream"},
     )
     return "".join(f"data: {json.dumps(message)}\n\n" for message in messages).encode()
