@@ -28,7 +28,7 @@ from durian.web.refusal import Page
 from durian.web.theme import THEME
 from durian.web.upload import UPLOADS, Photo
 
-# Nothing is trained in this process, so oneDNN need not arrange the weights anew for each photo.
+# Nothing is trained in this process, so oneDNN can arrange the weights once, not for each photo.
 os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
 
 TOP_K = 4  # labels shown
@@ -37,7 +37,7 @@ EXAMPLES = sorted(
     key=lambda path: (path.stem.rsplit("-", 1)[1], CLASSES.index(path.stem.rsplit("-", 1)[0])),
 )
 STYLE = Path(content.__file__).with_name("page.css")
-SCRIPTS = "".join(  # what the page does by itself
+SCRIPTS = "".join(  # what runs in the browser
     f"<script>{STYLE.with_name(name).read_text(encoding='utf-8')}</script>"
     for name in ("page.js", "network.js", "filetype.js", "shrink.js", "camera.js", "share.js")
 )
@@ -85,7 +85,7 @@ with Page(title=content.TITLE, analytics_enabled=False, look=LOOK) as demo:
             )
             gr.HTML(str(i18n("share")), elem_id="share")
             with gr.Accordion(i18n("See why"), open=False, elem_id="why") as why:
-                places = gr.Image(
+                heat_map = gr.Image(
                     label=i18n("Warm colours: where it looked most"),
                     alt_text="Your photo, in warm colours where the network looked most",
                     buttons=[],
@@ -117,7 +117,7 @@ with Page(title=content.TITLE, analytics_enabled=False, look=LOOK) as demo:
     )
     photo.upload(None, cancels=tried)
     photo.clear(None, None, [verdict, answer], js="durian.clear", cancels=[asked, tried])
-    photo.change(None, None, [why, places], js="durian.forget")
+    photo.change(None, None, [why, heat_map], js="durian.forget")
     answer.change(
         None,
         answer,
@@ -126,7 +126,7 @@ with Page(title=content.TITLE, analytics_enabled=False, look=LOOK) as demo:
     )
     for call in (asked, tried):
         call.failure(None, None, [verdict, answer], js="durian.refuse")
-    why.expand(endpoints.explain, photo, places, api_name="explain", concurrency_limit=2)
+    why.expand(endpoints.explain, photo, heat_map, api_name="explain", concurrency_limit=2)
 
 demo.queue(max_size=64, api_open=False)
 
@@ -136,7 +136,7 @@ endpoints.classifier = classifier
 
 
 async def start(page: Page) -> None:
-    """Do what the page needs besides its server, which may be somebody else's."""
+    """Start what the page needs besides a server; the server may be that of another app."""
     storage.keep_clean(UPLOADS, samples=EXAMPLES)
     if page.mcp_server_obj:
         agents.take_photos(page.mcp_server_obj, UPLOADS)

@@ -8,7 +8,7 @@ import pytest
 
 
 def installed(folder: Path, *options: str) -> Path:
-    """Return a folder for PYTHONPATH with what `pip install` makes of `options`; else skip."""
+    """Return a folder for PYTHONPATH after `pip install` with `options`; skip if it fails."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, *options]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -151,5 +151,5 @@ def test_what_nobody_translated_is_english():
         (None, "en"),
     ],
 )
-def test_the_first_language_that_we_have_is_spoken(header: str | None, language: str):
+def test_the_preferred_language_that_we_have_is_chosen(header: str | None, language: str):
     assert preferred(header) == language

@@ -189,7 +189,7 @@ def test_a_photo_that_the_browser_cannot_show_is_answered(page: Page, tmp_path: 
     page.wait_for_function("document.querySelector('#photo img').naturalWidth > 0")  # none broken
 
 
-# Whom it is for
+# Languages, sizes, accessibility
 
 
 @pytest.mark.parametrize(("language", "locale"), LOCALES.items())
@@ -220,9 +220,7 @@ def test_the_page_speaks_the_browsers_language(
         expect(page.locator(".toast-message-text")).to_have_text(say(NOT_A_PHOTO, language))
 
 
-def test_a_language_that_is_chosen_is_spoken_from_then_on(
-    browser: Browser, app: App, tmp_path: Path
-):
+def test_a_language_that_is_chosen_is_kept(browser: Browser, app: App, tmp_path: Path):
     with opened(browser, app.url) as page:
         page.get_by_role("button", name="ไทย").click()
         expect(page.locator("h1")).to_have_text(say(content.TITLE, "th"))

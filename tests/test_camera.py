@@ -1,4 +1,4 @@
-"""The camera: its buttons at every size, the way back, and what a camera that stays shut says."""
+"""The camera: its buttons at every size, the way back, and what it says if it does not open."""
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -70,7 +70,7 @@ def test_one_can_tap_everything_and_go_back(browser: Browser, app: App):
 
 
 @pytest.mark.parametrize(("language", "locale"), LOCALES.items())
-def test_a_camera_that_stays_shut_says_why_and_what_to_do(
+def test_a_camera_that_does_not_open_says_why_and_what_to_do(
     browser: Browser, app: App, language: str, locale: str
 ):
     with opened(browser, app.url, locale=locale) as page:
@@ -92,7 +92,7 @@ def test_without_https_it_says_that_the_camera_needs_it(browser: Browser, app: A
         expect(page.locator(".toast-body")).to_have_count(0)
 
 
-def test_a_camera_that_opens_too_late_is_shut_again(browser: Browser, app: App):
+def test_a_camera_that_opens_too_late_is_closed_again(browser: Browser, app: App):
     with opened(browser, app.url, permissions=["camera"]) as page:
         page.add_init_script(SLOW)
         page.reload()

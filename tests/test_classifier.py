@@ -46,7 +46,7 @@ def test_each_answer_names_five_labels_in_class_order_and_sums_to_one(classifier
 
 
 @pytest.mark.parametrize(
-    "befall",
+    "degraded",
     [
         lambda photo: corruptions.blurred(photo, 1.5),
         lambda photo: corruptions.compressed(photo, 20),
@@ -57,8 +57,8 @@ def test_each_answer_names_five_labels_in_class_order_and_sums_to_one(classifier
     ],
     ids=["blurred", "compressed", "warmer", "colder", "darker", "brighter"],
 )
-def test_a_poor_photo_of_an_example_still_comes_out_as_its_breed(classifier, photos, befall):
-    poor = [Image.fromarray(befall(to_array(photo, 448))) for photo in photos]
+def test_a_poor_photo_of_an_example_still_comes_out_as_its_breed(classifier, photos, degraded):
+    poor = [Image.fromarray(degraded(to_array(photo, 448))) for photo in photos]
     answers = classifier.predict_batch(poor)
     assert [max(answer, key=answer.get) for answer in answers] == [*map(label_of, EXAMPLES)]
 

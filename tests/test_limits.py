@@ -36,7 +36,7 @@ memory.return_large_blocks()
 told = {}
 for path in map(Path, sys.argv[2:]):
     files = int(sys.argv[1]) * [path.read_bytes()]
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = peak("VmHWM")
     with ThreadPoolExecutor(len(files)) as pool:
         sizes = [photo.size for photo in pool.map(open_photo, files)]

@@ -124,12 +124,12 @@ def test_no_private_address_is_visited(link: str, api: Api) -> None:
 @pytest.fixture
 def public(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Make one host name count as public, and resolve to loopback, as no real one can here."""
-    judge = safehttpx.async_validate_url
+    validate = safehttpx.async_validate_url
 
-    async def judged(host: str) -> str:
-        return "127.0.0.1" if host == "photos.example" else await judge(host)
+    async def validated(host: str) -> str:
+        return "127.0.0.1" if host == "photos.example" else await validate(host)
 
-    monkeypatch.setattr(safehttpx, "async_validate_url", judged)
+    monkeypatch.setattr(safehttpx, "async_validate_url", validated)
 
 
 def fetched(listener: Listener) -> bytes:

@@ -156,8 +156,8 @@ def test_mounted_as_documented_it_is_guarded_too(tmp_path: Path):
     with running_app(tmp_path / "app.log", command=command, PYTHONPATH=str(ROOT)) as app:
         page = httpx.get(f"{app.url}/durian/", headers={"accept-language": "ms"}).text
         assert '<html lang="ms"' in page
-        for door in ("deep_link?session_hash=a", "proxy=https://a.hf.space/"):
-            assert raw(app, "GET", f"/durian{PREFIX}/{door}")[0] == 404
+        for route in ("deep_link?session_hash=a", "proxy=https://a.hf.space/"):
+            assert raw(app, "GET", f"/durian{PREFIX}/{route}")[0] == 404
 
 
 @pytest.mark.parametrize("address", ["a taken port", "no port", "no name"])

@@ -1,4 +1,4 @@
-"""Below a path of somebody's site, behind a proxy: the same page, the same answers and doors."""
+"""Below a path of somebody's site, behind a proxy: the same page, answers and closed routes."""
 
 import io
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from .proxy import proxied
 from .running import EXAMPLES, App, running_app
 
 SUBPATH = "/durian"
-DOORS = [
+CLOSED = [
     ("GET", f"{PREFIX}/deep_link?session_hash=a"),
     ("POST", f"{PREFIX}/process_recording"),
     ("GET", f"{PREFIX}/custom_component/a/client/component/index.js"),
@@ -55,8 +55,8 @@ def url(request: pytest.FixtureRequest, below: App) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_shut_doors_stay_shut(url: str, spelling: str):
-    for method, path in DOORS:
+def test_closed_routes_stay_closed(url: str, spelling: str):
+    for method, path in CLOSED:
         path = SPELLINGS[spelling](path)
         files = {"video": ("a.mp4", corpus.GOOD)} if path.endswith("recording") else None
         body = {"data": [[str(EXAMPLES[0])]]} if method == "POST" and not files else None

@@ -1,5 +1,5 @@
-// A camera that does not open says why and what to do. Gradio 6.31 says nothing, or shows the key of
-// a text: gradio-app/gradio#6615, #10049, #10143. This file can go once it says it itself.
+// If the camera does not open, the page says why and what to do. Gradio 6.31 says nothing, or shows
+// a translation key: gradio-app/gradio#6615, #10049, #10143. Once Gradio says why, this file can go.
 {
   const REFUSED =
     "This page may not use the camera. Allow it in the browser's settings, or choose a photo."
@@ -13,7 +13,7 @@
     InsecureError:
       "The camera needs an https address. Take the photo with another app and choose it here.",
   }
-  const OTHERWISE = "The camera did not open. Try again, or choose a photo."
+  const OTHER_REASON = "The camera did not open. Try again, or choose a photo."
 
   function explain(reason) {
     const place = document.querySelector("#photo .icon-wrap")?.closest("[title]")
@@ -21,7 +21,7 @@
     place.querySelector("[role=alert]")?.remove()
     const text = document.createElement("p")
     text.role = "alert"
-    text.textContent = spoken(REASONS[reason] ?? OTHERWISE)
+    text.textContent = translated(REASONS[reason] ?? OTHER_REASON)
     place.append(text)
   }
 
@@ -31,7 +31,7 @@
     try {
       if (!open) throw new DOMException("", isSecureContext ? "NotSupportedError" : "InsecureError")
       const stream = await open(asked)
-      // Who has turned to something else meanwhile would leave the camera on.
+      // The visitor may have closed the camera meanwhile.
       if (!document.querySelector("#photo video")) stream.getTracks().forEach((track) => track.stop())
       return stream
     } catch (error) {
@@ -41,8 +41,8 @@
   }
   navigator.mediaDevices ?? Object.defineProperty(navigator, "mediaDevices", { value: devices })
 
-  // While the list of cameras is open, Gradio takes the first tap beside it for no more than a wish
-  // to close the list; a tap on another way to choose a photo has to count.
+  // While the list of cameras is open, Gradio uses the first tap outside it only to close the list.
+  // A tap on another source of photos has to open that source.
   addEventListener(
     "click",
     (event) => {

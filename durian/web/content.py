@@ -1,4 +1,4 @@
-"""What to make of an answer: the page around it, in pieces of HTML in one language at a time."""
+"""The page's texts as HTML, in one language at a time."""
 
 from html import escape
 
@@ -91,7 +91,7 @@ def sure(slug: str, language: str) -> str:
 
 
 def unsure(slug: str, language: str) -> str:
-    """Return an answer that is not to be relied on, and what to do about it."""
+    """Return an answer that is not sure, and what to try."""
     if slug == NONE:
         return sure(slug, language)
     perhaps = say("Not sure, perhaps {name}", language).format(name=name(slug, language))
@@ -104,7 +104,7 @@ def unsure(slug: str, language: str) -> str:
 
 
 def share(language: str) -> str:
-    """Return the button that hands an answer on; a script enables it once there is one."""
+    """Return the button that shares an answer; share.js enables it once there is one."""
     return f"<button disabled>{say('Share as a picture', language)}</button>"
 
 
@@ -121,7 +121,7 @@ def breeds(language: str) -> str:
 
 
 def languages(language: str) -> str:
-    """Return the choice of languages, hidden until a script is there that carries it out."""
+    """Return the choice of languages, hidden until language.js makes it work."""
     buttons = "".join(
         f'<button value="{tag}" lang="{tag}"{" aria-current=true" * (tag == language)}>'
         f"{own_name}</button>"

@@ -1,4 +1,4 @@
-"""What the page and the API can be asked."""
+"""The functions behind the page and the API."""
 
 import logging
 from concurrent.futures import Future
@@ -32,13 +32,13 @@ def predict(image: Image.Image, request: gr.Request) -> dict[str, float]:
 
 
 def predict_sample(sample: list[str] | None, request: gr.Request) -> dict[str, float]:
-    """Return what `predict` would for a sample, given its path, from the second time on at once."""
+    """Return what `predict` would for a sample, given its path; each is computed only once."""
     if not sample:
         raise gr.Error(NO_PHOTO, print_exception=False)
     return answer_to_sample(loaded(request), *sample)
 
 
-@cache  # filled as people ask: Gradio's own would keep the page from starting if a sample failed
+@cache  # Gradio's own runs before the page starts, and a sample that failed would stop it
 def answer_to_sample(classifier: DurianClassifier, path: str) -> dict[str, float]:
     """Return the confidences for one of the samples."""
     return classifier.predict(open_photo(path))
@@ -55,10 +55,9 @@ def explain(image: Image.Image, request: gr.Request) -> Image.Image:
 
 
 def start_loading() -> None:
-    """Load the classifier in a thread of its own, unless that was begun already.
+    """Load the classifier in a thread of its own, unless that has begun.
 
-    After the server has started, which TensorFlow's import would hold up, so that the page opens
-    at once.
+    Call this once the server has started: TensorFlow's import would delay the page.
     """
     with starting:
         if classifier.running() or classifier.done():
@@ -68,7 +67,7 @@ def start_loading() -> None:
 
 
 def load() -> None:
-    """Load the classifier, for all who wait for it."""
+    """Load the classifier, and give it or its error to those who wait for it."""
     try:
         classifier.set_result(DurianClassifier.load())
     except ModelError as error:
@@ -78,7 +77,7 @@ def load() -> None:
 
 
 def loaded(request: gr.Request) -> DurianClassifier:
-    """Return the classifier, as soon as it is there."""
+    """Return the classifier, once it is loaded. Raises gr.Error, with a sentence, if that fails."""
     start_loading()  # the app that this page is part of may have no startup events
     if not classifier.done():
         gr.Info(say("The model is still loading. A few seconds.", language_of(request)), 5)

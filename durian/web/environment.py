@@ -1,4 +1,4 @@
-"""Makes the environment one in which Gradio starts. Import it first: Gradio's import reads it."""
+"""Changes settings that keep Gradio from starting. Import it before Gradio, which reads them."""
 
 import logging
 import os
@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 def server_name() -> str | None:
     """Return GRADIO_SERVER_NAME as Gradio takes it, IPv6 addresses in brackets.
 
-    It is taken out of the environment then, since Gradio's import would try an IPv6 address as
-    if it were IPv4 and find each port taken: https://github.com/gradio-app/gradio/issues/8437
+    An IPv6 address is removed from the environment: Gradio's import would try it as IPv4 and find
+    every port taken, https://github.com/gradio-app/gradio/issues/8437
     (in 6.31; once that is closed, this function can go).
     """
     name = os.environ.get("GRADIO_SERVER_NAME", "").strip("[]")
@@ -24,10 +24,10 @@ def server_name() -> str | None:
 
 
 def ask_loopback_directly(name: str) -> None:
-    """Let no proxy come between Gradio and itself, as it asks itself whether it has started.
+    """Use no proxy for loopback, where Gradio asks itself whether it has started.
 
-    `name` is the server's. A proxy that httpx cannot use keeps Gradio from being imported, so it
-    is dropped. Where it was the only way to the Hub, nobody is asked for weights: it may be there
+    `name` is the server's. A proxy that httpx cannot use would keep Gradio from being imported, so
+    it is dropped. If it was the only way to the Hub, the Hub is not asked: the proxy may be there
     to hide who asks.
     """
     proxies = getproxies()  # with those of the system's settings, which a NO_PROXY would hide

@@ -1,7 +1,7 @@
-// A photo is known by how its file begins, as on the server. Browsers go by its name, so a file without
-// an extension has no type for them, nor has HEIC on Windows, and Gradio turns it away.
+// Recognises a photo by its first bytes, as the server does. Browsers go by the file's name: they
+// know no type for a file without an extension, nor for HEIC on Windows, and Gradio refuses it.
 {
-  const BEGINNINGS = {
+  const SIGNATURES = {
     "image/jpeg": /^\xff\xd8/,
     "image/png": /^\x89PNG/,
     "image/gif": /^GIF8/,
@@ -16,11 +16,11 @@
   async function typed(file) {
     if (file.type.startsWith("image/")) return file
     const start = String.fromCharCode(...new Uint8Array(await file.slice(0, 16).arrayBuffer()))
-    const type = Object.keys(BEGINNINGS).find((type) => BEGINNINGS[type].test(start))
+    const type = Object.keys(SIGNATURES).find((type) => SIGNATURES[type].test(start))
     return type ? new File([file], file.name, { type }) : file
   }
 
-  // Gradio takes files that are chosen as it takes those that are dropped.
+  // A file that was chosen is dropped again: Gradio handles both alike.
   async function check(event) {
     const { target } = event
     const files = [...(event.dataTransfer ?? target).files ?? []]

@@ -1,7 +1,6 @@
-"""Keeps a public Gradio page within bounds that Gradio 6.31 does not set itself.
+"""Sets limits for a public Gradio page that Gradio 6.31 does not set itself.
 
-Request bodies have a size, links are followed with care, and routes that the page has no use for
-are shut.
+They limit the size of request bodies, the links that are followed, and the routes that are open.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..limits import MAX_BYTES, TOO_HEAVY, PhotoError
 from .storage import NO_ROOM, is_no_room
 
-# Not Gradio's max_file_size, by which the page would refuse a photo before it is shrunk.
+# Gradio's max_file_size is not used: the page would refuse a photo before shrinking it.
 MAX_UPLOAD = MAX_BYTES + 1024  # bytes: one photo and its multipart headers
 MAX_BODY = MAX_BYTES * 3 // 2  # bytes: one photo in base64, which makes it a third longer
 CALL_PATIENCE = 120.0  # seconds that a call gets; Gradio never ends one whose answer was fetched
@@ -31,10 +30,10 @@ NOT_FETCHED = (
     " as a data: URL."
 )
 
-# Routes count wherever they stand in a path, since a proxy may leave a prefix before them.
+# A route is found anywhere in a path, since a proxy may leave a prefix before it.
 API = "/gradio_api/+"
-# Gradio would take in videos here, write its state to disk, print what it is asked for, and fetch.
-SHUT = re.compile(f"{API}(process_recording|deep_link|custom_component|proxy=)", re.IGNORECASE)
+# Here Gradio would accept videos, write its state to disk, log requests, and fetch addresses.
+CLOSED = re.compile(f"{API}(process_recording|deep_link|custom_component|proxy=)", re.IGNORECASE)
 FUNCTION = re.compile(f"{API}(?:call|run|api)/+(?:v2/+)?([^/]*)", re.IGNORECASE)
 UPLOAD = re.compile(f"{API}upload/*$", re.IGNORECASE)
 ANSWER = re.compile(f"{API}call/", re.IGNORECASE)
@@ -43,16 +42,17 @@ log = logging.getLogger(__name__)
 
 
 class Guard:
-    """ASGI middleware: bounds where a request may go, what it may carry and what it may break."""
+    """ASGI middleware that limits the routes, the size and the time of requests."""
 
     def __init__(self, app: ASGIApp, endpoints: Collection[str]) -> None:
-        """Let programs call no function but those that `endpoints` names, each with its slash."""
+        """Let programs call only the functions in `endpoints`, names with a leading slash."""
         self._app = app
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer: 404 shut, 413 too much, 503 busy, 507 no room, 400
-        nonsense.
+        """Pass the request on, or answer 404, 413, 503, 507 or 400.
+
+        They mean: closed, too large, busy, no room, and malformed.
 
         A call that streams for longer than CALL_PATIENCE is ended.
         """
@@ -98,14 +98,14 @@ class Guard:
                 await send({"type": "http.response.body"})
             else:
                 await JSONResponse({"detail": BUSY}, 503)(scope, receive, send)
-        except Exception as error:  # Gradio stumbles over much that no browser sends
+        except Exception as error:  # Gradio fails on much that no browser sends
             sentence, status = (NO_ROOM, 507) if is_no_room(error) else (NOT_UNDERSTOOD, 400)
             log.warning("Refused a request: %s", type(error).__name__)
             if not answered:
                 await JSONResponse({"detail": sentence}, status)(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
-        if SHUT.search(path) or "://" in path:  # the latter would be fetched from elsewhere
+        if CLOSED.search(path) or "://" in path:  # the latter would be fetched from elsewhere
             return False
         return all(f"/{name}" in self._endpoints for name in FUNCTION.findall(path))
 
@@ -113,8 +113,8 @@ class Guard:
 async def fetch(link: str) -> bytes:
     """Return the file behind an http(s) address of the public internet.
 
-    More than a photograph may weigh is not read. Raises PhotoError, also for addresses that are
-    not public: the host of every hop is resolved and judged by safehttpx, then used as resolved.
+    Stops reading after MAX_BYTES. Raises PhotoError, also for addresses that are not public:
+    safehttpx resolves and checks the host of every redirect, and that address is then used.
     """
     try:
         async with asyncio.timeout(LINK_PATIENCE):

@@ -1,4 +1,4 @@
-"""What the page says, in the visitor's language; every sentence is known by its English wording."""
+"""The page's sentences in the visitor's language, looked up by their English wording."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SENTENCES: dict[str, dict[str, str]] = json.loads(
     Path(__file__).with_name("translations.json").read_text(encoding="utf-8")
 )
-"""By English sentence, what it is in other languages; one that is missing stays English."""
+"""Translations by English sentence and language; where one is missing, the page uses English."""
 
 LANGUAGES = {
     "en": "English",
@@ -23,26 +23,26 @@ LANGUAGES = {
     "ms": "Bahasa Melayu",
     "th": "ไทย",
 }
-"""What each of our languages calls itself, by its tag (BCP 47)."""
+"""Each language's own name, by its BCP 47 tag."""
 
 
 def say(sentence: str, language: str) -> str:
-    """Return an English sentence in another language, or as it is where nobody translated it."""
+    """Return the translation of an English sentence, or the sentence itself if there is none."""
     return SENTENCES.get(sentence, {}).get(language, sentence)
 
 
 def preferred(accept_language: str | None) -> str:
-    """Return which of our languages an Accept-Language header likes best; English if none."""
+    """Return which of our languages an Accept-Language header prefers; English if none."""
     best, most = "en", 0.0
     for entry in (accept_language or "").lower().replace(" ", "").split(","):
         tag, _, quality = entry.partition(";q=")
         language = _ours(tag.split("-"))
         try:
-            liking = float(quality or 1)
+            weight = float(quality or 1)
         except ValueError:
             continue
-        if language in LANGUAGES and liking > most:
-            best, most = language, liking
+        if language in LANGUAGES and weight > most:
+            best, most = language, weight
     return best
 
 

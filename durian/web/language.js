@@ -1,5 +1,5 @@
-// Runs before Gradio: in which language the page speaks. The server wrote into <html> which one the
-// browser asks for; one that was chosen on the page comes first.
+// Sets the page's language before Gradio starts: the one chosen on the page, or the browser's, which
+// the server wrote into <html>.
 {
   const page = document.documentElement
   const words = gradio_config.i18n_translations
@@ -7,11 +7,11 @@
   let chosen
   try {
     chosen = localStorage.getItem("language")
-  } catch {} // frames may be denied a storage
+  } catch {} // a frame may not be allowed to store anything
   const language = Object.hasOwn(words, chosen) ? chosen : asked
 
-  // Gradio knows some of our languages, and would mix its own Chinese with ours, say. It gets English
-  // instead, where ours stand, and page.js translates the rest.
+  // Gradio would mix its own translations with ours, in Chinese for example. So it is told that the
+  // language is English, and our translations take the place of English. page.js does the rest.
   Object.defineProperty(navigator, "language", { value: "en" })
   words.en = words[language]
   gradio_config.title = words[language][gradio_config.title] ?? gradio_config.title
@@ -19,7 +19,7 @@
   const keep = () => page.lang === language || (page.lang = language)
   new MutationObserver(keep).observe(page, { attributeFilter: ["lang"] })
 
-  // What the server says comes in the same language.
+  // The server answers in the same language.
   const send = window.fetch
   window.fetch = (address, options = {}) => {
     const headers = new Headers(options.headers ?? address.headers)

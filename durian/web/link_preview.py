@@ -1,8 +1,8 @@
-"""Writes into the page that Gradio serves what must be there before its scripts run.
+"""Adds a link preview and the visitor's language to the page that Gradio serves.
 
-A link preview, because what Gradio adds to the head it adds in the browser, where no messenger
-looks. And the visitor's language, because Gradio offers only languages that it speaks itself, and
-Malay is not among them. The page travels compressed, which Gradio sees to for all but this file.
+Both must be there before Gradio's scripts run. Gradio adds to the head only in the browser, where
+no messenger looks, and it does not know Malay. It compresses by file extension and so skips `/`:
+the page is gzipped here.
 """
 
 import os

@@ -1,5 +1,5 @@
-// The network may go away: then the photo is kept, the page says so, and a tap sends it again.
-// Gradio 6.31 says so in English and loads the page anew, without the photo: gradio-app/gradio#8881.
+// If the network is gone, the page says so, keeps the photo, and sends it again after a tap.
+// Gradio 6.31 says so in English and reloads the page without the photo: gradio-app/gradio#8881.
 // This file can go once Gradio keeps what a visitor entered.
 {
   const GONE = "No connection just now."
@@ -8,11 +8,11 @@
   let kept // the last photo that could not be sent: {path, address, options, sent}
   let count = 0
 
-  // Null where nobody is reached: a proxy's own page comes instead of the app's JSON.
+  // Return null if the app was not reached: no answer, or a proxy's page instead of the app's JSON.
   async function reach(address, options) {
     try {
       const answer = await send(address, options)
-      const text = await answer.text() // all of it, before the line breaks
+      const text = await answer.text() // all of it, while the connection lasts
       const { status, headers } = answer
       const isOurs = headers.get("content-type")?.startsWith("application/json")
       return status >= 500 && !isOurs ? null : new Response(text, { status, headers })
@@ -21,7 +21,7 @@
     }
   }
 
-  // Gradio takes a photo that did not arrive for one that did, and shows it.
+  // If the photo does not arrive, keep it and tell Gradio that it did, so that Gradio shows it.
   async function upload(address, options) {
     const answer = await reach(address, options)
     if (answer) return answer.status === 413 ? new Response("", { status: 413 }) : answer
@@ -29,7 +29,7 @@
     return Response.json([kept.path])
   }
 
-  // Why the app itself refuses, or that nobody is reached.
+  // Return why the app refuses, or GONE if the app was not reached.
   async function detail(answer) {
     try {
       return (await answer.json()).detail
@@ -38,7 +38,7 @@
     }
   }
 
-  // Send a kept photo before what is asked about it.
+  // Send a kept photo before the question about it.
   async function withPhoto(body) {
     if (!kept || !body.includes(kept.path)) return body
     if (!kept.sent) {
@@ -49,7 +49,7 @@
     return body.replaceAll(kept.path, kept.sent)
   }
 
-  // What fails here fails as a call that the server refuses does.
+  // To Gradio, a failure here is a refusal by the server.
   async function ask(address, options) {
     let reason = GONE
     try {
@@ -62,7 +62,7 @@
     return Response.json({ detail: reason }, { status: 500 })
   }
 
-  // The answers come as one stream. When it breaks, all that is still asked has failed.
+  // All answers come in one stream. If it breaks, every open question has failed.
   async function listen(request) {
     const output = { error: GONE, visible: true, duration: 10 }
     const messages = [
@@ -103,7 +103,7 @@
     return send(address, options)
   }
 
-  durian.isGone = (reason) => reason === spoken(GONE)
+  durian.isGone = (reason) => reason === translated(GONE)
   durian.keptPhoto = (address) =>
     kept && address.endsWith(kept.path) && URL.createObjectURL(kept.options.body.get("files"))
 }

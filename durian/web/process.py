@@ -1,4 +1,4 @@
-"""The process of a page that is served by itself: where it listens, and how it stops."""
+"""Runs the page as a process of its own: where it listens, and how it stops."""
 
 import errno
 import logging
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FIRST_PORT, LAST_PORT = 7860, 7959
 SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")  # the last when its terminal is closed
 PATIENCE = 7.0  # seconds for the answers under way; Docker kills after 10
-CLOSING = 2  # seconds for connections that nobody is answered on
+CLOSING = 2  # seconds until connections that wait for no answer are closed
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 def stop_on_signals() -> None:
     """Let signals raise SystemExit here, since a container's first process would ignore them.
 
-    Those that are ignored already stay so, for nohup. Gradio's reload mode calls this once more
-    from a thread, where no signal arrives.
+    Signals that are ignored stay ignored, for nohup. Gradio's reload mode calls this again from a
+    thread, where no signal arrives.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -40,9 +40,9 @@ def stop_on_signals() -> None:
 def serve(page: "gr.Blocks", server_name: str | None, uploads: Path, **settings: Any) -> None:
     """Launch a page, and serve it until a signal arrives.
 
-    The answers under way are given then, and the uploads deleted. Raises SystemExit, with a
-    sentence, where nobody can listen. Returns at once where Gradio's reload mode, which runs app.py
-    again, serves already.
+    Then give the answers under way and delete the uploads. Raises SystemExit, with a sentence, if
+    the address cannot be used. Returns at once in Gradio's reload mode, which runs app.py again
+    while it serves.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -98,17 +98,17 @@ def free_port(name: str) -> int:
 def finish(page: "gr.Blocks") -> None:
     """Give the answers under way, for PATIENCE seconds at most, and close the server.
 
-    Not by `Blocks.close`, which ends what is under way with an error.
+    `Blocks.close` would end those answers with an error.
     """
     if not page.is_running:
         return
     queue = page._queue
-    queue.max_size = 0  # whoever asks now is told to try again
+    queue.max_size = 0  # new requests are told to try again
     end, idle = time.monotonic() + PATIENCE, 0
-    while idle < 2 and time.monotonic() < end:  # twice, as an event may be between two places
+    while idle < 2 and time.monotonic() < end:  # twice, as an event may be on its way to a worker
         idle = 0 if len(queue) or queue.get_active_worker_count() else idle + 1
         time.sleep(0.05)
     page.server.config.timeout_graceful_shutdown = CLOSING
     page.server.should_exit = True
-    page.server_app.stop_event.set()  # pages hold a connection open for as long as they are
+    page.server_app.stop_event.set()  # every open page holds a connection
     page.server.thread.join(CLOSING + 1)

@@ -1,4 +1,4 @@
-"""What cannot be answered is refused in a sentence, in the language of the request."""
+"""Refuses what cannot be answered in one sentence, in the language of the request."""
 
 import logging
 from typing import Any
@@ -15,12 +15,12 @@ log = logging.getLogger(__name__)
 
 
 class Page(gr.Blocks):
-    """A page that refuses what it cannot read in our words, and writes none of it to the log."""
+    """A page that refuses what it cannot read in our sentences, and logs nothing of it."""
 
     def __init__(self, *, look: dict[str, Any], **settings: Any) -> None:
         """Build a page that looks the same wherever it is served.
 
-        `look` are those arguments of `launch` that say how. Since Gradio 6 a page does not keep
+        `look` are the arguments of `launch` that decide this. Since Gradio 6 a page does not keep
         them itself (https://github.com/gradio-app/gradio/issues/11890), and other people's apps
         mount it without them.
         """

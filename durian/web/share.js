@@ -1,4 +1,4 @@
-// An answer as a picture to hand on, in the page's words and colours. Nothing is sent for it.
+// Draws an answer as a picture to share, in the page's words and colours, without the server.
 {
   const WIDTH = 1080 // pixels, of the picture; chats show this shape whole
   const HEIGHT = 1350
@@ -25,18 +25,18 @@
   }
 
   function drawn(headline, lines) {
-    const look = getComputedStyle(found("#verdict"))
+    const style = getComputedStyle(found("#verdict"))
     const canvas = document.createElement("canvas")
-    canvas.lang = document.documentElement.lang // for the letters that Chinese and Japanese share
+    canvas.lang = document.documentElement.lang // Chinese and Japanese draw letters differently
     canvas.width = WIDTH
     canvas.height = HEIGHT
     const context = canvas.getContext("2d")
-    context.fillStyle = look.backgroundColor
+    context.fillStyle = style.backgroundColor
     context.fillRect(0, 0, WIDTH, HEIGHT)
     drawPhoto(context, found("#photo img"))
-    context.fillStyle = look.getPropertyValue("--color-accent")
+    context.fillStyle = style.getPropertyValue("--color-accent")
     context.fillRect(0, PHOTO, WIDTH, 12)
-    context.fillStyle = look.color
+    context.fillStyle = style.color
     write(context, headline, PHOTO + 116, 80, 700)
     context.fillStyle = getComputedStyle(found("#verdict p")).color
     lines.reverse().forEach((line, index) => write(context, line, HEIGHT - 60 * (index + 1), 40))
@@ -46,8 +46,8 @@
   async function share() {
     const headline = found("#verdict h2").textContent
     const percent = found("#answer .confidence").textContent
-    const sure = found("#verdict .sure") ? [`${spoken("How sure")}: ${percent}`] : []
-    const caution = spoken("An estimate from one photo, not a proof.")
+    const sure = found("#verdict .sure") ? [`${translated("How sure")}: ${percent}`] : []
+    const caution = translated("An estimate from one photo, not a proof.")
     const address = location.origin + location.pathname
     const lines = [...sure, caution, "", found("#about h1").textContent, address]
     const canvas = drawn(headline, lines)

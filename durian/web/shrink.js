@@ -1,11 +1,12 @@
-// A photo leaves the page small and without metadata. The network sees 299 pixels of it, a phone's
-// weighs megabytes, and where it was taken concerns nobody. What cannot be shrunk goes as it is.
+// Shrinks a photo and removes its metadata before it is sent. The network needs few of the pixels,
+// a phone's photo weighs megabytes, and the place where it was taken is private. A photo that cannot
+// be shrunk is sent unchanged.
 {
   const LIGHT = 250_000 // bytes
   const PATIENCE = 15_000 // milliseconds
   const METADATA = /exif|[itz]txt|ns\.adobe|photoshop|xmp |rdf\+xml/i // in all formats
 
-  // Runs in a worker, which ends after one photo, so that the memory comes back at once.
+  // Runs in a worker, which ends after one photo and so frees its memory at once.
   function shrinker(light) {
     const SHORT_SIDE = 768 // pixels: more than the server works with
     const DECODED_SIDE = 2400 // a JPEG is decoded in eighths to fit its square: 108 megapixels do
@@ -44,7 +45,7 @@
           small = await canvas.convertToBlob({ type: "image/jpeg", quality })
           if (small.size <= light) break
         }
-      } catch {} // it goes as it is
+      } catch {} // it is sent unchanged
       postMessage(small)
     }
   }
@@ -70,11 +71,11 @@
     }
   }
 
-  // Photos that are chosen, dropped, pasted or taken all leave here.
+  // Every photo is sent here, whether it was chosen, dropped, pasted or taken.
   const send = window.fetch
   window.fetch = async (address, options) => {
     if (!(options?.body instanceof FormData)) return send(address, options)
-    const [photo, ...others] = options.body.getAll("files") // Gradio would send all that is dropped
+    const [photo, ...others] = options.body.getAll("files") // Gradio would send all dropped files
     durian.isOneOfSeveral = others.length > 0
     const body = new FormData()
     body.append("files", await shrunk(photo).catch(() => photo))

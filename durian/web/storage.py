@@ -1,8 +1,7 @@
 """Keeps uploads in a folder that only this user can read, and none of them for long.
 
 Every process makes a folder of its own, and nothing outside such folders is ever deleted. The file
-MARK in them tells them from other people's, its age tells whether the process still runs, and in
-it stands which process that is.
+MARK shows that a folder is ours. It holds the process's id, and is renewed while the process runs.
 """
 
 import atexit
@@ -47,13 +46,13 @@ def prepare() -> Path:
     Raises OSError if neither can. Where Gradio's reload mode runs this again, the folder stays.
     """
     system = tempfile.gettempdir()
-    place = Path(os.environ.get("GRADIO_TEMP_DIR") or system)
+    wanted = Path(os.environ.get("GRADIO_TEMP_DIR") or system)
     with suppress(OSError):
-        if (place / MARK).read_text() == str(os.getpid()):
-            return place
+        if (wanted / MARK).read_text() == str(os.getpid()):
+            return wanted
     try:
-        # The process that started this one may have made a folder, and handed on its name.
-        folder = _make(place.parent if (place / MARK).exists() else place)
+        # A parent process may have made a folder and set GRADIO_TEMP_DIR to it.
+        folder = _make(wanted.parent if (wanted / MARK).exists() else wanted)
     except OSError:
         folder = _make(Path(system))
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
@@ -66,7 +65,7 @@ def keep_clean(folder: Path, samples: Collection[Path]) -> None:
 
     def run() -> None:
         while True:
-            with suppress(OSError):  # the next round may fare better
+            with suppress(OSError):  # the next round tries again
                 clean(folder, samples)
             time.sleep(CLEAN_EVERY)
 
@@ -76,17 +75,16 @@ def keep_clean(folder: Path, samples: Collection[Path]) -> None:
 def clean(folder: Path, samples: Collection[Path] = ()) -> None:
     """Delete what is old in `folder`, and the folders of processes that were killed.
 
-    Whatever somebody else deleted of the folder or the samples in it is put back. Raises OSError
-    where that fails.
+    Put the folder and its samples back if somebody deleted them. Raises OSError if that fails.
     """
     with suppress(FileExistsError):
         folder.mkdir(0o700, parents=True)
     if not _is_own(folder):
         raise PermissionError(f"{folder} belongs to somebody else now")
-    folder.chmod(0o700)  # Gradio may have put it back first, for everyone to read
+    folder.chmod(0o700)  # Gradio may have made it, readable by everyone
     _mark(folder)
     for path in sorted(folder.rglob("*"), reverse=True):  # what is inside comes first
-        with suppress(OSError):  # somebody else was faster, or the folder is not empty
+        with suppress(OSError):  # it is gone already, or the folder is not empty
             if _age(path) < MAX_AGE:
                 continue
             if path.is_dir() and not path.is_symlink():
@@ -97,7 +95,7 @@ def clean(folder: Path, samples: Collection[Path] = ()) -> None:
         with suppress(OSError):
             if _is_own(other) and _is_own(other / MARK) and _age(other / MARK) >= MAX_AGE:
                 shutil.rmtree(other)
-    for sample in samples:  # one that is there becomes young again
+    for sample in samples:  # renews the age of one that is there
         save_file_to_cache(sample, str(folder))
 
 
@@ -112,10 +110,10 @@ def is_no_room(error: BaseException) -> bool:
     return True
 
 
-def _make(place: Path) -> Path:
-    place.mkdir(parents=True, exist_ok=True)
+def _make(parent: Path) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
     # Resolved, because Gradio compares paths as they are spelt.
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)).resolve()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent)).resolve()
     _mark(folder)
     return folder
 
@@ -125,7 +123,7 @@ def _mark(folder: Path) -> None:
 
 
 def _remove(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:  # rather than a process that came out of it
+    if os.getpid() == owner:  # not a fork of it
         shutil.rmtree(folder, ignore_errors=True)
 
 

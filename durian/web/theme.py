@@ -1,4 +1,4 @@
-"""The page's colours, by day and by night, as Gradio's theme; the rest of its looks is page.css."""
+"""The page's light and dark colours as a Gradio theme; page.css has the rest of its style."""
 
 import gradio as gr
 

@@ -15,11 +15,11 @@ from . import agents, guard, storage
 UPLOADS = storage.prepare()
 NO_PHOTO = "Add a photo of a durian first."
 
-decoding = Semaphore(2)  # files in memory; the library bounds what decoding them takes
+decoding = Semaphore(2)  # files in memory at once; the library limits what decoding takes
 
 
 class Photo(gr.Image):
-    """An image input that opens every photograph the library can, and refuses in its words."""
+    """An image input that opens what `open_photo` opens, and refuses with its sentences."""
 
     def get_block_name(self) -> str:
         return "image"  # the frontend's component
@@ -37,7 +37,7 @@ class Photo(gr.Image):
                 return open_photo(payload.path)
         except PhotoError as error:
             sentence = str(error)
-        # Out here, so that what Gradio keeps of an error does not keep half a photo alive.
+        # Raised outside `except`: Gradio keeps the error, whose context would hold half a photo.
         raise gr.Error(sentence, print_exception=False)
 
     async def async_move_resource_to_block_cache(self, url_or_file_path):

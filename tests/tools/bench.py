@@ -2,9 +2,9 @@
 
     python -m tests.tools.bench [SECTION …]     of: library, decoding, start, browser, clients, disk
 
-Peers take turns with us, round by round, so that what else the machine does meets all of them.
-Those that stand for how people usually do it run in a process of their own, with TensorFlow as it
-comes; other engines, and Keras where the row says so, get the setting that app.py makes.
+Peers take turns with us, round by round, so that other load on the machine affects all of them.
+Peers that stand for common practice run in a process of their own, with TensorFlow's defaults;
+other engines, and Keras where the row says so, get the setting that app.py makes.
 A quarter of an hour on two slow cores. Needs requirements.txt and tools/requirements.txt, and
 Debian's Chromium.
 """
@@ -56,7 +56,7 @@ TURNS, TURN = 3, 5  # how often, and how many seconds at a time, so many clients
 MB = 1e6
 SIZE = hub.runtime_config()["input_size"]
 
-# The tutorial's way, around the same weights and with as little else as Gradio allows.
+# As in the tutorial, with the same weights and as little more as Gradio allows.
 MINIMAL = f"""
 import gradio as gr
 import keras

@@ -1,4 +1,4 @@
-"""Asks the app as a crowd would, and prints counts and ratios.
+"""Puts the app under load, and prints counts and ratios.
 
     python -m tests.tools.load [--seconds 120] [--clients 32] [--burst 200]
 
@@ -27,7 +27,7 @@ from tests import corpus
 from tests.api import FILE, Api, Refused, memory
 from tests.running import EXAMPLES, App, running_app
 
-SAMPLE_EVERY = 2.0  # seconds between looks at the memory
+SAMPLE_EVERY = 2.0  # seconds between measurements of memory
 SAME = 0.001  # by how much confidences may differ when photos are answered together
 
 
@@ -93,7 +93,7 @@ def crowd(folder: Path, options: argparse.Namespace) -> int:
         def visit(rng: random.Random, visitor: Api) -> None:
             name, data = rng.choice(files)
             start = time.monotonic()
-            told[_judge(lambda: ask(visitor, name, data), expected[name])] += 1
+            told[_outcome(lambda: ask(visitor, name, data), expected[name])] += 1
             took.append(time.monotonic() - start)
 
         with memory_watched(app) as seen:
@@ -123,7 +123,7 @@ def crowd(folder: Path, options: argparse.Namespace) -> int:
         def press(_: int) -> None:
             mine = Api(app.url)
             gate.wait()
-            answer = _judge(lambda: _predict(mine, path), expected[name])
+            answer = _outcome(lambda: _predict(mine, path), expected[name])
             burst[answer] += 1
 
         gate = threading.Barrier(options.burst)
@@ -217,7 +217,7 @@ def _predict(api: Api, path: str) -> dict | str:
         return str(refusal)
 
 
-def _judge(visit: Callable[[], dict | str], expected: dict | str) -> str:
+def _outcome(visit: Callable[[], dict | str], expected: dict | str) -> str:
     try:
         answer = visit()
     except httpx.HTTPError as error:

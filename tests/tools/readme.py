@@ -22,7 +22,7 @@ SPEED = {  # the row in BENCHMARKS.md: what the README calls it
 
 
 def render(readme: str) -> str:
-    """Return the README with its marked parts written anew."""
+    """Return the README with its marked parts rewritten."""
     measurements = json.loads((ROOT / "model/measurements.json").read_text(encoding="utf-8"))
     figures = measurements["measured"]
     benchmarks = (Path(__file__).parent / "BENCHMARKS.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a stranger gets who wants more than an answer."""
+"""The endpoints that are open, those that are closed, and requests that mean harm."""
 
 import json
 import uuid
@@ -127,7 +127,7 @@ CLOSED = [
 
 
 @pytest.mark.parametrize(("method", "path"), CLOSED)
-def test_every_other_door_is_closed(method: str, path: str, api: Api) -> None:
+def test_every_other_route_is_closed(method: str, path: str, api: Api) -> None:
     body = {"data": [None], "code": "1", "hash": "a", "component_id": 1, "fn_name": "a"}
     if path.endswith("process_recording"):
         answer = api.http.post(path, files={"video": ("a.mp4", corpus.GOOD)})
