@@ -34,6 +34,7 @@ FLAGS = (
     "--host-resolver-rules=MAP durian.lan 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE"
     " localhost",
 )
+SAMPLE = next(path for path in EXAMPLES if path.stem == "mao-shan-wang-opened")  # surely told
 PHONE = {"width": 360, "height": 740}
 LOCALES = {"en": "en-SG", "zh": "zh-SG", "zh-Hant": "zh-HK", "ms": "ms-MY", "th": "th-TH"}
 TAP = 44  # pixels that a thumb needs

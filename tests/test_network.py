@@ -12,8 +12,19 @@ from durian.photo import TOO_HEAVY
 from durian.web.guard import BUSY
 from durian.web.i18n import name, say
 
-from .browsing import LOCALES, answered, headline, label, opened, refused, shown, upload, verdict
-from .running import EXAMPLES, App
+from .browsing import (
+    LOCALES,
+    SAMPLE,
+    answered,
+    headline,
+    label,
+    opened,
+    refused,
+    shown,
+    upload,
+    verdict,
+)
+from .running import App
 
 GONE = "No connection just now."
 KEPT = "Your photo is kept. Try again once online."
@@ -82,10 +93,10 @@ def send_again(page: Page, language: str = "en") -> None:
 def test_a_photo_waits_for_the_network_and_a_tap(
     browser: Browser, app: App, language: str, locale: str
 ):
-    slug = EXAMPLES[0].stem.rpartition("-")[0]
+    slug = SAMPLE.stem.rpartition("-")[0]
     with opened(browser, app.url, locale=locale) as page:
         page.context.set_offline(True)
-        upload(page, EXAMPLES[0])
+        upload(page, SAMPLE)
         says_that_it_is_gone(page, language)
         page.wait_for_function(IS_SHOWN)
         page.context.set_offline(False)
@@ -109,7 +120,7 @@ def test_a_sample_waits_as_well(page: Page):
 
 def test_another_photo_may_take_the_place_of_the_kept_one(page: Page):
     page.context.set_offline(True)
-    upload(page, EXAMPLES[0])
+    upload(page, SAMPLE)
     says_that_it_is_gone(page)
     page.context.set_offline(False)
     page.get_by_label("Remove Image").click()
@@ -124,17 +135,17 @@ def test_another_photo_may_take_the_place_of_the_kept_one(page: Page):
 def test_a_line_that_breaks_loses_nothing(browser: Browser, app: App, request_: str):
     line = line_cut_at(app.url, request_.replace(" ", " /gradio_api/").encode())
     with line as url, opened(browser, url) as page:
-        upload(page, EXAMPLES[0])
+        upload(page, SAMPLE)
         says_that_it_is_gone(page)
         send_again(page)
-        assert verdict(page) == headline(label(EXAMPLES[0]))
+        assert verdict(page) == headline(label(SAMPLE))
 
 
 def test_a_photo_lost_on_the_way_is_sent_once_more_without_asking(browser: Browser, app: App):
     with line_cut_at(app.url, b"POST /gradio_api/upload?") as url, opened(browser, url) as page:
-        upload(page, EXAMPLES[0])
+        upload(page, SAMPLE)
         answered(page)
-        assert verdict(page) == headline(label(EXAMPLES[0]))
+        assert verdict(page) == headline(label(SAMPLE))
 
 
 # What a proxy says in the app's place
@@ -144,7 +155,7 @@ def test_a_photo_lost_on_the_way_is_sent_once_more_without_asking(browser: Brows
 def test_a_proxy_that_does_not_reach_the_app_is_a_network_that_is_gone(page: Page, request_: str):
     gateway = {"status": 502, "content_type": "text/html", "body": NGINX.format("502 Bad Gateway")}
     page.route(f"**/{request_}*", lambda route: route.fulfill(**gateway), times=1)
-    upload(page, EXAMPLES[0])
+    upload(page, SAMPLE)
     says_that_it_is_gone(page)
     send_again(page)
 
@@ -153,10 +164,10 @@ def test_a_photo_too_heavy_for_a_proxy_is_refused_in_our_words(page: Page):
     body = NGINX.format("413 Request Entity Too Large")
     refusal = {"status": 413, "content_type": "text/html", "body": body}
     page.route("**/upload?*", lambda route: route.fulfill(**refusal), times=1)
-    upload(page, EXAMPLES[0])
+    upload(page, SAMPLE)
     expect(page.locator(".toast-message-text")).to_have_text(TOO_HEAVY)
     page.context.set_offline(True)
-    upload(page, EXAMPLES[0])
+    upload(page, SAMPLE)
     says_that_it_is_gone(page)
     page.context.set_offline(False)
     page.route("**/upload?*", lambda route: route.fulfill(**refusal), times=1)
@@ -168,5 +179,5 @@ def test_where_too_many_ask_it_says_so(browser: Browser, app: App):
     with opened(browser, app.url, locale=LOCALES["ms"]) as page:
         busy = {"status": 503, "json": {"detail": BUSY}}
         page.route("**/queue/join*", lambda route: route.fulfill(**busy))
-        upload(page, EXAMPLES[0])
+        upload(page, SAMPLE)
         refused(page, say(BUSY, "ms"))

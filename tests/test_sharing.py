@@ -12,12 +12,20 @@ from playwright.sync_api import Browser, Page, expect
 from durian.limits import NOT_A_PHOTO
 from durian.web.i18n import name, say
 
-from .browsing import answered, client_file, opened, refused, unsure_photo, upload, wrong_file
-from .running import EXAMPLES, App
+from .browsing import (
+    SAMPLE,
+    answered,
+    client_file,
+    opened,
+    refused,
+    unsure_photo,
+    upload,
+    wrong_file,
+)
+from .running import App
 
 CARD = (1080, 1350)  # pixels
 CAUTION = "An estimate from one photo, not a proof."
-SAMPLE = next(path for path in EXAMPLES if path.stem == "mao-shan-wang-opened")
 SHARE_SHEET = """() => {  // of a phone; Debian's Chromium has none
     window.drawn = []
     const write = CanvasRenderingContext2D.prototype.fillText

@@ -1,6 +1,8 @@
 """Measures the speed and size of this project beside its peers: prints one table.
 
-    python -m tests.tools.bench [SECTION …]     of: library, decoding, start, browser, clients, disk
+    python -m tests.tools.bench [SECTION …]
+
+Sections: library, decoding, start, browser, phone, clients, disk.
 
 Peers take turns with us, round by round, so that other load on the machine affects all of them.
 Peers that stand for common practice run in a process of their own, with TensorFlow's defaults;
@@ -42,15 +44,20 @@ from PIL import Image
 from durian import hub, open_photo
 from tests.api import Api
 from tests.browsing import running_chromium
+from tests.phone import phone_photo
 from tests.running import EXAMPLES, ROOT, App, running_app
 
 if TYPE_CHECKING:
     import keras
+    from playwright.sync_api import Browser
 
 SETTING = "TF_ONEDNN_ASSUME_FROZEN_WEIGHTS"
 ROUNDS = 20
 STARTS = 5  # of whole processes
 VISITS = 10  # in a browser
+PHONE_VISITS = 4  # over each network
+UPLOADS = {"no limit": None, "5 Mbit/s": 5e6, "1.5 Mbit/s": 1.5e6}  # bits a second
+LATENCY = 60  # milliseconds, where there is a limit
 CLIENTS = (1, 8, 32)
 TURNS, TURN = 3, 5  # how often, and how many seconds at a time, so many clients ask
 MB = 1e6
@@ -321,6 +328,51 @@ def browser() -> None:
     row(name, "ms", times[ours.url][1:], times[peer.url][1:])  # the first ones loaded the model
 
 
+def phone() -> None:
+    """From choosing a photo of 12 megapixels to reading the answer, over three networks."""
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running_app(Path(scratch, "log")) as ours,
+        running_peer(Path(scratch, "peer"), **{"app.py": MINIMAL}) as peer,
+        running_chromium() as chromium,
+    ):
+        photo = {"name": "IMG_2034.jpg", "mimeType": "image/jpeg", "buffer": phone_photo()}
+        for app in (ours, peer):
+            _visit(chromium, app.url, photo, None)  # the model has loaded
+        for network, speed in UPLOADS.items():
+            times: dict[str, list[float]] = {ours.url: [], peer.url: []}
+            for _ in range(PHONE_VISITS):
+                for url in times:
+                    times[url].append(_visit(chromium, url, photo, speed))
+            name = f"a photo of {len(photo['buffer']) / MB:.1f} MB, {network} up"
+            row(f"{name}, against a minimal `Interface`", "s", *times.values())
+
+
+def _visit(chromium: Browser, url: str, photo: dict, speed: float | None) -> float:
+    """Return the seconds from choosing a photo to its answer; speed: bits a second."""
+    page = chromium.new_page()
+    page.goto(url)
+    chooser = page.locator("input[type=file]").first
+    chooser.wait_for(state="attached", timeout=120_000)
+    page.wait_for_load_state("networkidle")
+    if speed:
+        network = page.context.new_cdp_session(page)
+        network.send("Network.enable")
+        limits = {"uploadThroughput": speed / 8, "downloadThroughput": speed / 4}
+        limits |= {"offline": False, "latency": LATENCY}
+        network.send("Network.emulateNetworkConditions", limits)
+    begin = time.perf_counter()
+    chooser.set_input_files(photo)
+    submit = page.get_by_role("button", name="Submit")
+    if submit.count():  # the minimal page waits for a click
+        page.locator("img[src*='/file=']").first.wait_for(timeout=120_000)
+        submit.click()
+    page.locator(".confidence-set").first.wait_for(timeout=120_000)
+    seconds = time.perf_counter() - begin
+    page.close()
+    return seconds
+
+
 def clients() -> None:
     """Whole requests, upload included, from 1, 8 and 32 clients, and what memory they take."""
     from gradio_client import Client, handle_file
@@ -419,7 +471,7 @@ def disk() -> None:
     row("a fresh install of requirements.txt", "MB", [total / MB])
 
 
-SECTIONS = {run.__name__: run for run in (library, decoding, start, browser, clients, disk)}
+SECTIONS = {run.__name__: run for run in (library, decoding, start, browser, phone, clients, disk)}
 
 if __name__ == "__main__":
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("gradio", "keras"))
