@@ -69,7 +69,8 @@ class DurianClassifier:
         with keras_on_tensorflow():
             from . import network  # here, so that importing the library does not import TensorFlow
 
-            model = network.build()
+            config = hub.runtime_config()
+            model = network.build(len(config["kinds"]), config["temperature"])
             model.load_weights(weights)
             classifier = cls(model)
             classifier.predict(Image.new("RGB", (1, 1)))  # warm up

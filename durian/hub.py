@@ -43,7 +43,10 @@ def runtime_config() -> dict:
     """
     with suppress(OSError, ValueError):
         config = json.loads((BUNDLE / CONFIG).read_text(encoding="utf-8"))
-        if isinstance(config, dict) and {"sha256", "thresholds"} <= config.keys():
+        if (
+            isinstance(config, dict)
+            and {"sha256", "thresholds", "kinds", "temperature"} <= config.keys()
+        ):
             return config
     raise ModelError(NO_CONFIG)
 

@@ -30,8 +30,8 @@ def test_the_hot_area_lies_on_the_fruit(classifier):
         for path in EXAMPLES
     }
     hits = [stem for stem, share in shares.items() if share >= ON_FRUIT]
-    assert len(shares) >= 6
-    assert len(hits) >= 5 / 6 * len(shares), shares
+    assert len(shares) == 8
+    assert len(hits) >= 3 / 4 * len(shares), shares
 
 
 @pytest.mark.parametrize("size", [(640, 480), (300, 700), (1200, 150), (1, 1)])
@@ -45,13 +45,13 @@ def test_heat_covers_a_photo_of_any_shape(classifier, size: tuple[int, int]):
 
 
 def test_ends_that_the_network_does_not_see_stay_cold():
-    warmth = heat((900, 100), np.ones((7, 7), "float32"))
+    warmth = heat((900, 100), np.ones((19, 19), "float32"))
     assert warmth[:, :300].max() == warmth[:, 600:].max() == 0
     assert warmth[:, 300:600].min() == 1
 
 
 def test_what_speaks_against_the_answer_is_no_heat():
-    assert heat((70, 70), -np.ones((7, 7), "float32")).max() == 0
+    assert heat((70, 70), -np.ones((19, 19), "float32")).max() == 0
 
 
 def test_the_app_answers_with_a_picture_of_the_photos_size(app: App, tmp_path: Path):

@@ -8,9 +8,8 @@ import pytest
 
 from durian import network
 from durian.breeds import CLASSES, NONE
-from durian.training import claims
+from durian.training import calibration, evaluation, fit
 from durian.training import dataset as data
-from durian.training import fit as training
 from durian.training import metrics as measuring
 
 from .running import ROOT
@@ -42,7 +41,7 @@ def test_the_published_figures_are_those_of_the_weights_that_ship():
     model = keras.saving.load_model(ROOT / "model", compile=False)
     test = [
         sample
-        for sample in data.read_manifest(PHOTOS)
+        for sample in data.read_manifests(PHOTOS)
         if sample.split == "test" and sample.style in ("studio", "wild")
     ]
     said = model.predict(data.load(test, network.INPUT_SIZE), batch_size=16, verbose=0)
@@ -115,48 +114,51 @@ def test_an_auroc_of_few_pictures_has_a_wide_interval():
     assert width[0] == pytest.approx(10**0.5 * width[1], rel=0.1)
 
 
-def test_temperature_makes_a_boaster_modest_and_keeps_what_it_names():
-    judge = keras.saving.load_model(ROOT / "model", compile=False).get_layer("judge")
-    random = np.random.default_rng(0)
-    seen, colour = (random.random((4, *part.shape[1:]), "float32") for part in judge.inputs)
-    views, rows = training.Views([seen], [colour], []), np.arange(4)
-    before = training.confidences(judge, views, rows)
-    labels, said = np.array([0] * 7 + [2] * 3), says([0] * 10, 0.99)
-    temperature = training.calibrate(judge, said, labels)
-    after = training.confidences(judge, views, rows)
-    assert (after.max(axis=1) < before.max(axis=1)).all()
-    assert (after.argmax(axis=1) == before.argmax(axis=1)).all()
-    cooler = said ** (1 / temperature)
-    cooler /= cooler.sum(axis=1, keepdims=True)
-    assert measuring.expected_calibration_error(labels, cooler) < 0.02
+def test_temperature_makes_a_boaster_modest():
+    labels, said = np.array([0] * 7 + [2] * 3), np.log(says([0] * 10, 0.99))
+    temperature = calibration.fit_temperature([(said[:5], labels[:5]), (said[5:], labels[5:])])
+    after = fit.confidences(said, temperature)
+    assert (after.argmax(axis=1) == 0).all()
+    assert measuring.expected_calibration_error(labels, after) < 0.02
 
 
-def test_above_the_threshold_answers_are_right_as_often_as_asked():
-    labels = np.array([0] * 20)
-    said = np.concatenate([says([0] * 10, 0.9), says([2] * 5, 0.595), says([0] * 5, 0.7)])
-    threshold = training.choose_threshold(said, labels, accuracy=0.9)
-    assert 0.595 < threshold <= 0.7
-    with pytest.raises(ValueError, match="90%"):
-        training.choose_threshold(says([2] * 4, 0.9), labels[:4], accuracy=0.9)
-
-
-def test_scarce_breeds_are_drawn_more_often_but_do_not_shout():
-    truth = [0] * 16 + [1]
-    chances = data.balance(samples(truth, [str(number) for number in range(17)]))
-    assert chances.mean() == pytest.approx(1)
-    assert chances[0] < chances[-1] < 16 * chances[0]
+def test_above_the_threshold_answers_are_right_as_often_as_promised():
+    labels = np.array([0] * 10 + [2] * 10)
+    said = np.concatenate([says([0] * 10, 0.9), says([0] * 5, 0.595), says([0] * 5, 0.7)])
+    threshold = calibration.choose_threshold(said, labels, 0)
+    assert 0.7 < threshold <= 0.9
+    assert calibration.choose_threshold(says([0] * 4, 0.95), labels[-4:], 0) is None
 
 
 def test_a_claim_needs_the_lowest_confidence_that_few_enough_others_reach():
-    sure = np.linspace(0.5, 0.995, 100)  # 100 of other breeds, all called so
+    sure = np.linspace(0.5, 0.989, 100)  # 100 of other breeds, all called so
     others = np.zeros((100, 5))
-    others[:, 2], others[:, 4] = sure, 1 - sure
-    threshold = claims.choose(others, 0.5)
-    figures = claims.measure(others, others[-10:], threshold)
-    assert figures["others_claimed"]["value"] <= 0.1 < (sure >= threshold - 0.01).mean()
-    assert figures["own_claimed"]["value"] == 1
+    others[:, calibration.CLAIM], others[:, OTHER] = sure, 1 - sure
+    threshold = calibration.choose_claim(others)
+    assert (sure >= threshold).mean() <= 0.1 < (sure >= threshold - 0.01).mean()
+    others[:, calibration.CLAIM] = 1
+    assert calibration.choose_claim(others) is None
 
 
 def test_an_answer_with_another_name_claims_nothing():
     answers = np.array([[0.05, 0.0, 0.95, 0.0, 0.0], [0.0, 0.0, 0.05, 0.0, 0.95]])
-    assert claims.claimed(answers, 0.9).tolist() == [True, False]
+    assert calibration.claimed(answers, 0.9).tolist() == [True, False]
+
+
+def test_deals_of_the_folds_are_averaged_and_not_counted_twice():
+    photographs = samples([0, 0, 2, 2], list("abcd"))
+    deals = np.stack([says([0, 0, 2, 2], 0.9), says([0, 2, 2, 0], 0.9)])
+    figures = measuring.measure(photographs, deals)["all"]
+    assert figures["photographs"] == 4
+    assert figures["accuracy"]["value"] == 0.75
+    assert figures["count"] == {"d24": 2, "mao-shan-wang": 2}
+
+
+def test_other_breeds_are_listed_by_what_they_are_called():
+    photographs = [
+        data.Sample(ROOT, label, "train", "wild", "group", kind=kind)
+        for label, kind in ((OTHER, "Monthong"), (OTHER, "Monthong"), (OTHER, "Ri6"), (0, ""))
+    ]
+    rows = evaluation.other_breeds(photographs, np.arange(4), says([2, OTHER, 2, 0], 0.9))
+    assert [(row["kind"], row["n"]) for row in rows] == [("Monthong", 2), ("Ri6", 1)]
+    assert rows[0]["called"]["mao-shan-wang"] == rows[0]["called"]["none"] == 1

@@ -1,4 +1,4 @@
-"""What befalls photographs on their way to us: hands, blur, light, compression; to train with.
+"""Corrupts photographs as hurried visitors do: hands, blur, light, compression.
 
 After the common corruptions of Hendrycks and Dietterich (2019, arXiv:1903.12261), with hands added,
 and gentle in colour, since colour tells breeds apart.
@@ -9,7 +9,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-HANDS, BLURS, JPEGS = 0.3, 0.4, 0.5  # the shares of pictures that each befalls
+HANDS, BLURS, JPEGS = 0.3, 0.4, 0.5  # the shares of pictures with each
 GLOVES = 0.25  # the share of hands
 DARK, LIGHT = np.array([90, 56, 37]), np.array([250, 215, 185])  # skin
 
@@ -17,9 +17,9 @@ DARK, LIGHT = np.array([90, 56, 37]), np.array([250, 215, 185])  # skin
 def corrupt(
     picture: np.ndarray, where: np.ndarray, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a picture as a hurried visitor might send it, and its places, less what a hand hides.
+    """Return a picture as a hurried visitor might send it, and its masks, less what a hand hides.
 
-    picture: (s, s, 3) uint8 RGB; where: (s, s, 4), 0–255, see `data.places`.
+    picture: (s, s, 3) uint8 RGB; where: (s, s, 4), 0–255, see `dataset.masks`.
     """
     if random.random() < HANDS:
         picture, hidden = hand_over(picture, random)

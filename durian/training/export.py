@@ -21,8 +21,8 @@ CONFIG = "config.json"
 def save(model: keras.Model, folder: Path) -> None:
     """Write `model` to `folder` in Keras' Hub layout: config.json, metadata.json and the weights.
 
-    The weights are rounded to float16 on disk, which halves the file; Keras casts them back to
-    float32 when it loads them.
+    Kernels are rounded to float16 on disk, which halves the file; Keras casts them back to float32
+    when it loads them. Biases and statistics, which are small, stay float32.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -75,5 +75,5 @@ def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
         if isinstance(item, h5py.Group):
             _copy_as_float16(item, target.create_group(name))
         else:
-            half = np.issubdtype(item.dtype, np.floating)
+            half = np.issubdtype(item.dtype, np.floating) and item.ndim > 1
             target.create_dataset(name, data=item[()].astype("float16") if half else item[()])

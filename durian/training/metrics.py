@@ -25,30 +25,35 @@ KNOWN = [index for index, slug in enumerate(CLASSES) if slug != NONE]
 
 
 def measure(samples: Sequence[Sample], confidences: np.ndarray) -> dict:
-    """Return all figures for (n, 5) confidences: overall, by style, and by style and view."""
+    """Return all figures for (n, 5) confidences: overall, by style, and by style and view.
+
+    With (d, n, 5), from d deals of the folds, they are the means over the deals.
+    """
+    deals = len(confidences) if confidences.ndim == 3 else 1
+    samples, confidences = list(samples) * deals, confidences.reshape(-1, len(CLASSES))
     labels = np.array([sample.label for sample in samples])
     groups = np.array([sample.group for sample in samples])
+    names = [(s.style, f"{s.style} {s.view}".strip()) for s in samples]
     parts = {"all": np.ones(len(samples), bool)}
-    for sample in samples:
-        for name in (sample.style, f"{sample.style} {sample.view}".strip()):
-            parts[name] = np.array(
-                [name in (s.style, f"{s.style} {s.view}".strip()) for s in samples]
-            )
+    for part in {name for pair in names for name in pair}:
+        parts[part] = np.array([part in pair for pair in names])
     return {
-        name: _figures(labels[part], confidences[part], groups[part])
+        name: _figures(labels[part], confidences[part], groups[part], deals)
         for name, part in sorted(parts.items())
     }
 
 
-def _figures(labels: np.ndarray, confidences: np.ndarray, groups: np.ndarray) -> dict:
+def _figures(labels: np.ndarray, confidences: np.ndarray, groups: np.ndarray, deals: int) -> dict:
     named = confidences.argmax(axis=1)
     order = np.argsort(-confidences, axis=1)
     present = sorted(set(labels.tolist()))
     precision, recall, _, count = precision_recall_fscore_support(
         labels, named, labels=range(len(CLASSES)), zero_division=0
     )
+    count = count // deals
+    confusion = confusion_matrix(labels, named, labels=range(len(CLASSES))) / deals
     return {
-        "photographs": len(labels),
+        "photographs": len(labels) // deals,
         "groups": len(set(groups.tolist())),
         "accuracy": _interval(lambda rows: (named[rows] == labels[rows]).mean(), groups),
         "macro_f1": _interval(
@@ -62,7 +67,7 @@ def _figures(labels: np.ndarray, confidences: np.ndarray, groups: np.ndarray) ->
         "recall": {CLASSES[i]: share(round(recall[i] * count[i]), int(count[i])) for i in present},
         "precision": {CLASSES[i]: float(precision[i]) for i in present},
         "count": {CLASSES[i]: int(count[i]) for i in present},
-        "confusion": confusion_matrix(labels, named, labels=range(len(CLASSES))).tolist(),
+        "confusion": confusion.round().astype(int).tolist(),
     }
 
 
