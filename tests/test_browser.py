@@ -1,6 +1,7 @@
 """The page as people meet it: in a real browser, on a phone, by thumb, by keyboard, by night."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,7 +87,8 @@ def test_a_click_on_each_sample_names_its_own_breed(page: Page):
     assert samples.count() == len(EXAMPLES) >= 6
     for sample in samples.all():
         sample.click()
-        expect(page.locator("#verdict h2")).to_have_text(headline(shown(sample)))
+        named = re.compile(f"^(Not sure, perhaps )?{shown(sample)}$")
+        expect(page.locator("#verdict h2")).to_have_text(named)
     expect(page.locator("#samples")).to_contain_text("rendered")
 
 
@@ -365,13 +367,14 @@ def test_all_can_be_done_with_a_keyboard(page: Page):
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_nothing_moves_when_the_answer_arrives(browser: Browser, app: App, width: int):
     with opened(browser, app.url, viewport={"width": width, "height": 740}) as page:
+        page.wait_for_load_state("networkidle")  # nothing of the page itself still arrives
         page.wait_for_timeout(500)
         page.evaluate(
             """() => { window.shift = 0; new PerformanceObserver(list => list.getEntries()
                 .forEach(entry => { window.shift += entry.value })).observe({type: "layout-shift"})
             }"""
         )
-        upload(page, SAMPLE)  # no click, so that no shift is excused as its effect
+        upload(page, EXAMPLES[0])  # no click, so that no shift is excused as its effect
         answered(page)
         page.wait_for_timeout(500)
         assert page.evaluate("window.shift") <= SHIFT

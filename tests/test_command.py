@@ -17,7 +17,7 @@ import pandas
 import pytest
 from PIL import Image
 
-from durian import limits, open_photo
+from durian import decision, limits, open_photo
 from durian.breeds import BREEDS, LABELS
 
 from .commanding import COMMAND, ENVIRONMENT, on_terminal, piped, started
@@ -100,7 +100,7 @@ def test_photographs_are_answered_as_the_library_does(rows: list[dict[str, str]]
         )
         assert row["label"] == label_of(known)
         assert row["confidence"] == row[row["label"]]
-        assert row["sure"] == "true"
+        assert row["sure"] == str(decision.is_sure(answer)).lower()
 
 
 def test_bad_files_are_rows_and_the_run_goes_on(run, rows: list[dict[str, str]], folder: Path):

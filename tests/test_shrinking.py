@@ -168,9 +168,10 @@ def check_same_answer(app: App, page: Page, photo: bytes, original: bytes | None
     path = sent(page, photo)
     assert path.stat().st_size <= HEAVIEST < len(photo)
     answers = [api.ask(original or photo), api.predict({"path": str(path), "meta": FILE})]
-    assert answers[0]["label"] == answers[1]["label"]
     expected, got = (confidences(answer) for answer in answers)
     assert got == pytest.approx(expected, abs=SAME)
+    first, second, *_ = sorted(expected.values(), reverse=True)
+    assert answers[0]["label"] == answers[1]["label"] or first - second < 2 * SAME
 
 
 def form_of(picture: Image.Image, form: str) -> bytes:
