@@ -31,7 +31,7 @@ def robustness(samples: Sequence[Sample], ask: Ask) -> dict[str, float]:
 
     return {
         "as they are": right(photos),
-        "on other backgrounds": right(swapped(samples, rows, photos, "views")),
+        "on other backgrounds": right(swapped(samples, rows, photos)),
         "a drawn hand in the way": right([corruptions.hand_over(p, random)[0] for p in photos]),
         "out of focus by half a percent": each(corruptions.blurred, side / 200),
         "as a JPEG of quality 20": each(corruptions.compressed, 20),
@@ -52,11 +52,9 @@ def _blanked(samples: Sequence[Sample], rows: np.ndarray, photos: np.ndarray) ->
     return pictures
 
 
-def swapped(
-    samples: Sequence[Sample], rows: np.ndarray, photos: np.ndarray, kind: str
-) -> list[np.ndarray]:
-    """Return studio photographs, (n, s, s, 3) uint8, with their fruit on scenes of a kind."""
-    scenes = load([sample for sample in samples if sample.kind == kind], photos.shape[1])
+def swapped(samples: Sequence[Sample], rows: np.ndarray, photos: np.ndarray) -> list[np.ndarray]:
+    """Return studio photographs, (n, s, s, 3) uint8, the fruit on backgrounds of the test."""
+    scenes = load([sample for sample in samples if sample.kind == "views"], photos.shape[1])
     random = np.random.default_rng(0)
     return [
         laid_on(photo, masks(samples[row], photo)[..., 0], scenes[random.integers(len(scenes))])

@@ -42,9 +42,9 @@ def make_far_unknowns(
 
     `stamps` has a folder of transparent PNGs a kind (Debian's tuxpaint-stamps-default). The others
     hold photographs of anything: `backgrounds` (Debian's packages of wallpapers) are dealt to
-    training and test, `vistas` (budgie-backgrounds and what is new in a later ukui-wallpapers) are
-    for validation alone, and `pictures` (those that scikit-image, scikit-learn, gradio and the
-    kitchenware wheel carry) for test alone.
+    training and test, `vistas` (plasma-workspace's and sway's) are for validation alone, and
+    `pictures` (those that scikit-image, scikit-learn, gradio, matplotlib and the kitchenware wheel
+    carry) for test alone.
     """
     rng = random.Random(0)
     scenes = [open_photo(path).resize((640, 480)) for path in _pictures(backgrounds)]
