@@ -118,12 +118,24 @@ def test_on_a_space_the_preview_has_the_public_address(monkeypatch: pytest.Monke
 
 
 def test_every_sentence_and_fact_is_there_in_every_language():
-    assert all(set(others) == {*LANGUAGES} - {"en"} for others in SENTENCES.values())
+    places = {f"translations.json: {sentence}": said for sentence, said in SENTENCES.items()}
     for slug, breed in BREEDS.items():
-        assert set(breed["names"]) == set(LANGUAGES)
-        if slug != NONE:
-            assert all(set(fact) == set(LANGUAGES) for fact in breed["facts"].values())
-            assert breed["sources"]
+        places[f"breeds.json: {slug}: names"] = breed["names"]
+        for fact, told in breed.get("facts", {}).items():
+            places[f"breeds.json: {slug}: {fact}"] = told
+    lacking = [
+        f"{place} has no {language} ({LANGUAGES[language]})"
+        for place, said in places.items()
+        for language in LANGUAGES
+        if language not in said and not (language == "en" and place.startswith("translations"))
+    ]
+    assert not lacking, "\n".join(lacking)
+    named = set().union(*places.values())
+    assert named == set(LANGUAGES), "the first entry of translations.json names the languages"
+
+
+def test_every_fact_about_a_breed_has_a_source():
+    assert all(breed["sources"] for slug, breed in BREEDS.items() if slug != NONE)
 
 
 @pytest.mark.parametrize("sentence", [*REFUSALS, ADD_ONE])

@@ -1,4 +1,8 @@
-"""The page's sentences in the visitor's language, looked up by their English wording."""
+"""The page's sentences in the visitor's language, looked up by their English wording.
+
+To add a language, give each entry of translations.json its sentence, and the first entry the
+language's own name. The tests then list what ../breeds.json lacks in it.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +20,8 @@ SENTENCES: dict[str, dict[str, str]] = json.loads(
 )
 """Translations by English sentence and language; where one is missing, the page uses English."""
 
-LANGUAGES = {
-    "en": "English",
-    "zh": "简体中文",
-    "zh-Hant": "繁體中文",
-    "ms": "Bahasa Melayu",
-    "th": "ไทย",
-}
-"""Each language's own name, by its BCP 47 tag."""
+LANGUAGES = {"en": "English", **SENTENCES["English"]}
+"""Each language's own name, by its BCP 47 tag: the first entry of translations.json."""
 
 
 def say(sentence: str, language: str) -> str:

@@ -62,18 +62,16 @@ def _figures(figures: dict) -> str:
     lines.append(
         f"| named rightly: Golden Phoenix, in five folds | {phoenix[1]} | {span(phoenix[0])} |"
     )
-    for name, row in unknowns.items():
+    for title, row in (
+        ("other breeds, five folds", unknowns["other breeds, five folds"]),
+        ("objects, people, anything", unknowns["objects, people, anything"]),
+    ):
         named = row["named_a_breed"]
-        refused = {
-            "value": 1 - named["value"],
-            "low": 1 - named["high"],
-            "high": 1 - named["low"],
-        }
-        lines.append(f"| refused: {name} | {row['unknown']} | {span(refused)} |")
-    for group, title in (("others", "other breeds"), ("own", "Mao Shan Wang itself")):
-        claims = figures["claims"]["test"]
-        told = f"surely called Mao Shan Wang: {title}, in the wild"
-        lines.append(f"| {told} | {claims[group]} | {span(claims[f'{group}_claimed'])} |")
+        refused = {"value": 1 - named["value"], "low": 1 - named["high"], "high": 1 - named["low"]}
+        lines.append(f"| refused: {title} | {row['unknown']} | {span(refused)} |")
+    claims = figures["claims"]["test"]
+    told = "surely called Mao Shan Wang: other breeds, in the wild"
+    lines.append(f"| {told} | {claims['others']} | {span(claims['others_claimed'])} |")
     return "\n".join(["| | photographs | share |", "|---|---|---|", *lines])
 
 
