@@ -292,6 +292,14 @@ def test_a_photo_of_108_megapixels_and_22_mb_is_answered(page: Page, tmp_path: P
     assert min(arrived(page).size) >= SHORT_SIDE
 
 
+def test_a_panorama_is_not_made_too_low(page: Page, tmp_path: Path):
+    panorama = Image.open(EXAMPLES[0]).resize((12_000, 2_000))
+    (tmp_path / "panorama.jpg").write_bytes(corpus.save(panorama, "JPEG", exif=metadata()))
+    upload(page, tmp_path / "panorama.jpg")
+    answered(page)
+    assert min(arrived(page).size) >= SHORT_SIDE
+
+
 def test_a_file_that_stays_too_heavy_is_refused_in_a_sentence(page: Page, tmp_path: Path):
     (tmp_path / "heavy.heic").write_bytes(bytes(MAX_BYTES + 2000))
     upload(page, tmp_path / "heavy.heic")

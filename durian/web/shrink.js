@@ -9,22 +9,34 @@
   // Runs in a worker, which ends after one photo and so frees its memory at once.
   function shrinker(light) {
     const SHORT_SIDE = 768 // pixels: more than the server works with
-    const DECODED_SIDE = 2400 // a JPEG is decoded in eighths to fit its square: 108 megapixels do
-    const QUALITIES = [0.95, 0.85, 0.75, 0.6, 0.4]
+    // A JPEG is decoded at so many eighths of its size that a square of this side has as many pixels.
+    // Of 12 and 48 megapixels the first makes 3. The second is for panoramas.
+    const DECODED_SIDES = [1750, 3500]
+    const QUALITIES = [0.75, 0.6, 0.4] // a better one costs time on a slow network
+
+    const sizeOf = (picture) => [
+      picture.displayWidth ?? picture.width,
+      picture.displayHeight ?? picture.height,
+    ]
 
     async function decoded(file) {
+      let picture
       try {
-        const size = { desiredWidth: DECODED_SIDE, desiredHeight: DECODED_SIDE }
-        const decoder = new ImageDecoder({ type: "image/jpeg", data: file.stream(), ...size })
-        return (await decoder.decode()).image
+        for (const side of DECODED_SIDES) {
+          const size = { desiredWidth: side, desiredHeight: side }
+          const decoder = new ImageDecoder({ type: "image/jpeg", data: file.stream(), ...size })
+          picture?.close()
+          picture = (await decoder.decode()).image
+          if (Math.min(...sizeOf(picture)) >= SHORT_SIDE) break
+        }
+        return picture
       } catch {
         return createImageBitmap(file) // not a JPEG, or Safari, or an address without https
       }
     }
 
     function drawn(picture) {
-      const width = picture.displayWidth ?? picture.width
-      const height = picture.displayHeight ?? picture.height
+      const [width, height] = sizeOf(picture)
       const scale = Math.min(1, SHORT_SIDE / Math.min(width, height))
       const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale))
       const context = canvas.getContext("2d")
@@ -50,13 +62,28 @@
     }
   }
 
+  function startWorker() {
+    const script = URL.createObjectURL(new Blob([`(${shrinker})(${LIGHT})`]))
+    const worker = new Worker(script)
+    worker.addEventListener("message", () => URL.revokeObjectURL(script))
+    return worker
+  }
+
+  // A worker takes a moment to start. It starts when the visitor turns to the photo, to be ready.
+  let ready
+  function prepare({ target }) {
+    if (window.Worker && target.closest?.("#photo")) ready ??= startWorker()
+  }
+  addEventListener("click", prepare, true)
+  addEventListener("dragenter", prepare, true)
+
   async function shrunk(file) {
     const light = file.size <= LIGHT
     if (light && !METADATA.test(new TextDecoder("latin1").decode(await file.arrayBuffer()))) {
       return file
     }
-    const script = URL.createObjectURL(new Blob([`(${shrinker})(${LIGHT})`]))
-    const worker = new Worker(script)
+    const worker = ready ?? startWorker()
+    ready = null
     try {
       const small = await new Promise((resolve, reject) => {
         worker.onmessage = ({ data }) => resolve(data)
@@ -67,7 +94,6 @@
       return small && (light || small.size < file.size) ? new File([small], "photo.jpg") : file
     } finally {
       worker.terminate()
-      URL.revokeObjectURL(script)
     }
   }
 
