@@ -24,7 +24,7 @@ class Api:
     """One visitor of a running app."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=30)
+        self.http = httpx.Client(base_url=url, timeout=120)
 
     def upload(self, name: str, data: bytes) -> str:
         """Return the path that the app gave an uploaded file."""

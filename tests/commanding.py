@@ -28,7 +28,7 @@ def started(*arguments: object) -> Iterator[subprocess.Popen]:
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     command = [*COMMAND, *map(str, arguments)]
 
-    def hear_ctrl_c() -> None:  # which a shell's background jobs, maybe these tests, do not
+    def hear_ctrl_c() -> None:  # a shell's background jobs ignore it, and these tests may be one
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     with subprocess.Popen(command, env=ENVIRONMENT, preexec_fn=hear_ctrl_c, **pipes) as process:

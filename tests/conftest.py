@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+# pytest's processes begin with the files that take longest, so that they end at the same time.
+LONGEST = ("test_notebook", "test_measuring", "test_browser", "test_shrinking", "test_command")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest files first."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The app as a newcomer starts it."""

@@ -1,10 +1,11 @@
 """A real Hub on loopback: olah serves the model's repository to the real client."""
 
+import os
 import shutil
 import subprocess
+import sys
 import time
 import urllib.request
-import venv
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +16,12 @@ from durian.hub import REPO
 from .once import INSTALLING
 from .running import ROOT, free_port
 
-OLAH = "olah==0.5.4"  # in an environment of its own: it and Gradio disagree on pydantic
+# Without dependencies: the others come with Gradio, whose pydantic is older than olah declares.
+OLAH = [
+    *("olah==0.5.4", "fastapi-utils==0.8.0", "GitPython==3.2.1", "gitdb==4.0.12", "smmap==5.0.3"),
+    *("peewee==4.5.3", "portalocker==4.4.2", "shortuuid==1.0.13", "tenacity==9.2.1"),
+    *("toml==0.10.2", "typing-inspect==0.9.0", "mypy-extensions==1.2.0"),
+]
 
 
 @dataclass
@@ -29,12 +35,12 @@ class Hub:
 @contextmanager
 def running_olah(folder: Path) -> Iterator[Hub]:
     """Start a Hub that serves `model/` out of a git repository in `folder`."""
-    environment = Path(__file__).with_name(".venv-olah")
-    command = environment / "bin" / "olah-cli"
+    site = Path(__file__).with_name(".venv-hub")
+    olah = site / "bin/olah-cli"
     with INSTALLING:
-        if not command.exists():
-            venv.create(environment, with_pip=True)
-            subprocess.run([environment / "bin" / "pip", "install", "--quiet", OLAH], check=True)
+        if not olah.exists():
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site]
+            subprocess.run([*pip, *OLAH], check=True)
     repo = shutil.copytree(ROOT / "model", folder / "mirror" / "models" / REPO)
     git = ["git", "-C", str(repo), "-c", "user.name=Test", "-c", "user.email=test@localhost"]
     for arguments in (["init", "-qb", "main"], ["add", "."], ["commit", "-qm", "Model"]):
@@ -46,7 +52,13 @@ def running_olah(folder: Path) -> Iterator[Hub]:
         "[accessibility]\noffline = true\n"
     )
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([command, "-c", "olah.toml"], cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [sys.executable, olah, "-c", "olah.toml"],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(site)},
+            stdout=log,
+            stderr=log,
+        )
     url = f"http://127.0.0.1:{port}"
     for _ in range(300):
         with suppress(OSError):

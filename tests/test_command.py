@@ -55,7 +55,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "empty.jpg").touch()
     (folder / "text.png").write_text("a durian")
     (folder / "nested/loop").symlink_to(folder)
-    for name in ("notes.txt", ".hidden.jpg", "nested/.thumbnails/a.jpg"):  # nobody means these
+    for name in (
+        "notes.txt",
+        ".hidden.jpg",
+        "nested/.thumbnails/a.jpg",
+    ):  # passed over
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(EXAMPLES[0], folder / name)
     os.mkfifo(folder / "pipe.jpg")
@@ -137,7 +141,7 @@ def test_a_terminal_gets_a_table_and_a_progress_bar(folder: Path, tmp_path: Path
     assert "\x1b[31m" not in screen
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["jsonl", pytest.param("parquet", marks=pytest.mark.slow)])
 def test_a_run_that_is_stopped_keeps_what_is_done_and_goes_on(suffix: str, tmp_path: Path):
     if suffix == "parquet":
         pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
@@ -179,6 +183,7 @@ def rows_of(table: Path) -> list[dict]:
     return [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.slow
 def test_an_endless_input_is_read_no_faster_than_it_is_answered(tmp_path: Path):
     line = f'yes "{EXAMPLES[0]}" | {" ".join(COMMAND)} - | head -n 3'
     done = subprocess.run(["sh", "-c", line], env=ENVIRONMENT, capture_output=True, text=True)

@@ -1,7 +1,7 @@
-"""Weights come from the Hub, verified, or from `model/`, in time, whatever the Hub does.
+"""Verified weights come within seconds, from the Hub or from `model/`, whatever the Hub does.
 
-The Hub is real where it can be: olah serves a git repository on loopback to the real client. What
-olah cannot do (refuse, stall, lie), a stub does.
+olah serves a git repository on loopback to the real client. A stub stands for a Hub that refuses,
+stalls or sends something else.
 """
 
 import os
@@ -10,11 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -23,62 +19,13 @@ from durian import DurianClassifier, hub, open_photo
 from durian.network import INPUT_SIZE
 from durian.photo import to_array
 
+from .asking import Outcome, ask
 from .documents import readme_block
 from .olah import Hub
 from .running import EXAMPLES, ROOT, free_port
+from .stub_hub import REFUSALS, SHA256, WEIGHTS, Stub, running_stub
 
 LIMIT = 15.0  # seconds until the bundled weights are there, on a busy machine; 3.5 on an idle one
-WEIGHTS = hub.BUNDLE / hub.WEIGHTS
-SHA256 = hub.runtime_config()["sha256"]
-
-# What a person's program does, with every touch of the network noted.
-ASK = """
-import logging, sys, time
-logging.basicConfig(level=logging.INFO, format="%(message)s")
-sys.addaudithook(
-    lambda event, _: event in ("socket.connect", "socket.getaddrinfo") and logging.info("NETWORK")
-)
-from durian import hub
-hub.PATIENCE, hub.LAST_RESORT = eval(sys.argv[1]) or (hub.PATIENCE, 6.0)
-started = time.monotonic()
-try:
-    print(hub.weights_path())
-except hub.ModelError as error:
-    print(error)
-print(time.monotonic() - started)
-"""
-
-
-@dataclass
-class Ending:
-    """How asking for the weights ended."""
-
-    said: str  # the weights' path, or a sentence
-    seconds: float
-    log: str
-
-
-def ask(
-    cache: Path, project: Path = ROOT, patience: float | None = None, **environment: str
-) -> Ending:
-    """Ask `project` for its weights in a process of its own."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("HF_")},
-        "PYTHONPATH": str(project),
-        "HF_HOME": str(cache),
-        **environment,
-    }
-    waits = repr(patience and (patience, patience))
-    done = subprocess.run(
-        [sys.executable, "-c", ASK, waits],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    *said, seconds = done.stdout.splitlines()
-    return Ending("\n".join(said), float(seconds), done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -93,16 +40,6 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # --- faults -------------------------------------------------------------------------------------
 
-REFUSALS = {  # case: status and the Hub's own code for it
-    "401": (401, ""),
-    "403 gated": (403, "GatedRepo"),
-    "404 repo": (404, "RepoNotFound"),
-    "404 revision": (404, "RevisionNotFound"),
-    "404 file": (404, "EntryNotFound"),
-    "429": (429, ""),
-    "500": (500, ""),
-    "503": (503, ""),
-}
 FAULTS = (
     *REFUSALS,
     "refused",
@@ -114,87 +51,18 @@ FAULTS = (
     "corrupt cache",
     "read-only cache",
 )
-
-
-class Stub(BaseHTTPRequestHandler):
-    """A Hub whose faults are named in the path: `/drip/<repo>/resolve/<revision>/<file>`."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        case = self.path.split("/")[1].replace("%20", " ")
-        self.server.seen.append((case, self.path, self.headers["Authorization"]))
-        if "/resolve/" not in self.path:
-            self.refuse(404, "")
-        elif case in REFUSALS:
-            self.refuse(*REFUSALS[case])
-        elif case == "silent":
-            self.server.over.wait()
-            self.close_connection = True
-        elif case == "stale token" and self.headers["Authorization"]:
-            self.refuse(401, "")
-        else:
-            self.serve(case)
-
-    do_HEAD = do_GET
-
-    def refuse(self, status: int, code: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.send_header("X-Error-Code", code)
-        self.end_headers()
-
-    def serve(self, case: str) -> None:
-        data = WEIGHTS.read_bytes()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.send_header("ETag", f'"{SHA256}"')
-        self.send_header("X-Repo-Commit", "0" * 40)
-        self.end_headers()
-        if self.command == "HEAD":
-            return
-        if case == "wrong bytes":
-            data = bytes(reversed(data))
-        elif case == "truncated":
-            data = data[: len(data) // 2]
-            self.close_connection = True
-        with suppress(OSError):  # the client has left
-            if case == "drip":
-                for byte in data[:1000]:
-                    self.wfile.write(bytes([byte]))
-                    if self.server.over.wait(0.1):
-                        return
-            self.wfile.write(data)
-
-    def log_message(self, *_) -> None:
-        pass
-
-
-@dataclass
-class Server:
-    """A running stub: where it listens, and what it was asked."""
-
-    url: str
-    seen: list[tuple[str, str, str | None]]
-
-    def asked(self, case: str) -> list[tuple[str, str | None]]:
-        """Return the file paths asked for in a case, each with the token that came with it."""
-        return [(path, token) for name, path, token in self.seen if name == case]
+FAULTS_OF_A_SPACE = ("404 repo", "503", "refused", "silent", "wrong bytes", "corrupt cache")
 
 
 @pytest.fixture(scope="module")
-def stub() -> Iterator[Server]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
-        server.daemon_threads = True
-        server.seen, server.over = [], Event()
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield Server(f"http://127.0.0.1:{server.server_port}", server.seen)
-        server.over.set()
-        server.shutdown()
+def stub() -> Iterator[Stub]:
+    """A Hub with faults."""
+    with running_stub() as hub_with_faults:
+        yield hub_with_faults
 
 
-def rotten(cache: Path) -> Path:
-    """Fill a cache with weights that have rotted on disk."""
+def damaged_cache(cache: Path) -> Path:
+    """Fill a cache with weights that were damaged on disk."""
     repo = cache / "hub" / f"models--{hub.REPO.replace('/', '--')}"
     blob = repo / "blobs" / SHA256
     pointer = repo / "snapshots" / ("0" * 40) / hub.WEIGHTS
@@ -214,11 +82,11 @@ def read_only(cache: Path) -> Path:
     return cache
 
 
-def meet(fault: str, url: str, cache: Path, project: Path) -> Ending:
-    """Ask for the weights while the Hub, or what stands before it, has a fault."""
+def ask_despite(fault: str, url: str, cache: Path, project: Path) -> Outcome:
+    """Ask for the weights while the Hub, the network or the cache has a fault."""
     closed = f"http://127.0.0.1:{free_port()}"
     if fault == "corrupt cache":
-        return ask(rotten(cache), project, HF_ENDPOINT=closed)
+        return ask(damaged_cache(cache), project, HF_ENDPOINT=closed)
     if fault == "read-only cache":
         return ask(read_only(cache), project, HF_ENDPOINT=f"{url}/good")
     endpoint = {"refused": closed, "no URL": "nonsense"}.get(fault, f"{url}/{fault}")
@@ -226,46 +94,46 @@ def meet(fault: str, url: str, cache: Path, project: Path) -> Ending:
 
 
 @pytest.fixture(scope="module")
-def endings(
-    stub: Server, bare: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[tuple[str, bool], Future[Ending]]]:
-    """How each fault ends, with bundled weights and without; a few at a time, as most only wait."""
+def outcomes(
+    stub: Stub, bare: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[tuple[str, Path], Future[Outcome]]]:
+    """What each fault leads to, with bundled weights and without; three at a time, as most wait."""
     caches = tmp_path_factory.mktemp("caches")
     with ThreadPoolExecutor(3) as pool:
         yield {
-            (fault, bundled): pool.submit(
-                meet, fault, stub.url, caches / f"{fault}-{bundled}", ROOT if bundled else bare
+            (fault, project): pool.submit(
+                ask_despite, fault, stub.url, caches / f"{fault}-{project.name}", project
             )
-            for bundled in (True, False)
-            for fault in FAULTS
+            for project, faults in ((ROOT, FAULTS), (bare, FAULTS_OF_A_SPACE))
+            for fault in faults
         }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_fault_ends_in_the_bundled_weights(fault: str, endings: dict):
-    ending = endings[fault, True].result()
-    assert ending.said == str(WEIGHTS)
-    assert ending.seconds <= LIMIT, ending
-    assert ending.log.count("Weights from") == 1
-    assert "Weights from model/" in ending.log
-    assert "Traceback" not in ending.log
+def test_fault_ends_in_the_bundled_weights(fault: str, outcomes: dict):
+    outcome = outcomes[fault, ROOT].result()
+    assert outcome.said == str(WEIGHTS)
+    assert outcome.seconds <= LIMIT, outcome
+    assert outcome.log.count("Weights from") == 1
+    assert "Weights from model/" in outcome.log
+    assert "Traceback" not in outcome.log
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_fault_without_a_bundle_ends_in_a_sentence(fault: str, endings: dict):
-    ending = endings[fault, False].result()
-    assert ending.said.startswith("The model could not be loaded: check the connection")
-    assert len(ending.said.splitlines()) == 1 and ending.said.endswith("start again.")
-    assert "Traceback" not in ending.log
+@pytest.mark.parametrize("fault", FAULTS_OF_A_SPACE)
+def test_fault_without_a_bundle_ends_in_a_sentence(fault: str, outcomes: dict, bare: Path):
+    outcome = outcomes[fault, bare].result()
+    assert outcome.said.startswith("The model could not be loaded: check the connection")
+    assert len(outcome.said.splitlines()) == 1 and outcome.said.endswith("start again.")
+    assert "Traceback" not in outcome.log
 
 
-def test_rotten_cache_is_mended(stub: Server, bare: Path, tmp_path: Path):
-    cache = rotten(tmp_path / "cache")
-    ending = ask(cache, bare, patience=60, HF_ENDPOINT=f"{stub.url}/good")
-    assert hub.sha256(Path(ending.said)) == SHA256
+def test_a_damaged_cache_is_repaired(stub: Stub, bare: Path, tmp_path: Path):
+    cache = damaged_cache(tmp_path / "cache")
+    outcome = ask(cache, bare, patience=60, HF_ENDPOINT=f"{stub.url}/good")
+    assert hub.sha256(Path(outcome.said)) == SHA256
 
 
-def test_cached_weights_need_no_network(stub: Server, bare: Path, tmp_path: Path):
+def test_cached_weights_need_no_network(stub: Stub, bare: Path, tmp_path: Path):
     first = ask(tmp_path, bare, patience=60, HF_ENDPOINT=f"{stub.url}/good")
     assert "NETWORK" in first.log
     again = ask(tmp_path, bare, HF_ENDPOINT=f"{stub.url}/good")
@@ -273,30 +141,30 @@ def test_cached_weights_need_no_network(stub: Server, bare: Path, tmp_path: Path
     assert "NETWORK" not in again.log
 
 
-def test_offline_touches_no_network(stub: Server, tmp_path: Path):
-    ending = ask(tmp_path, HF_ENDPOINT=f"{stub.url}/offline", HF_HUB_OFFLINE="1")
-    assert ending.said == str(WEIGHTS)
-    assert "NETWORK" not in ending.log
+def test_offline_touches_no_network(stub: Stub, tmp_path: Path):
+    outcome = ask(tmp_path, HF_ENDPOINT=f"{stub.url}/offline", HF_HUB_OFFLINE="1")
+    assert outcome.said == str(WEIGHTS)
+    assert "NETWORK" not in outcome.log
     assert not stub.asked("offline")
 
 
-def test_stale_token_changes_nothing(stub: Server, tmp_path: Path):
-    ending = ask(
+def test_stale_token_changes_nothing(stub: Stub, tmp_path: Path):
+    outcome = ask(
         tmp_path, patience=60, HF_ENDPOINT=f"{stub.url}/stale%20token", HF_TOKEN="hf_expired"
     )
-    assert "Weights from the Hub" in ending.log
+    assert "Weights from the Hub" in outcome.log
     assert {token for path, token in stub.asked("stale token") if "/resolve/" in path} == {None}
 
 
-def test_repo_and_revision_come_from_the_environment(stub: Server, tmp_path: Path):
-    ending = ask(
+def test_repo_and_revision_come_from_the_environment(stub: Stub, tmp_path: Path):
+    outcome = ask(
         tmp_path,
         patience=60,
         HF_ENDPOINT=f"{stub.url}/elsewhere",
         DURIAN_MODEL_REPO="someone/else",
         DURIAN_MODEL_REVISION="v1",
     )
-    assert "Weights from the Hub (someone/else at v1)" in ending.log
+    assert "Weights from the Hub (someone/else at v1)" in outcome.log
     assert any("/someone/else/resolve/v1/" in path for path, _ in stub.asked("elsewhere"))
 
 
@@ -305,9 +173,9 @@ def test_tampered_weights_are_refused(bare: Path, tmp_path: Path):
     weights = bytearray(WEIGHTS.read_bytes())
     weights[len(weights) // 2] ^= 1
     (project / "model" / hub.WEIGHTS).write_bytes(weights)
-    ending = ask(tmp_path / "cache", project, HF_HUB_OFFLINE="1")
-    assert ending.said.startswith("The model could not be loaded")
-    assert "not the expected ones" in ending.log
+    outcome = ask(tmp_path / "cache", project, HF_HUB_OFFLINE="1")
+    assert outcome.said.startswith("The model could not be loaded")
+    assert "not the expected ones" in outcome.log
 
 
 @pytest.mark.parametrize("damage", [None, "", "{", "[]", "{}"])
@@ -317,8 +185,8 @@ def test_a_damaged_configuration_is_refused(damage: str | None, bare: Path, tmp_
         (project / "model" / hub.CONFIG).unlink()
     else:
         (project / "model" / hub.CONFIG).write_text(damage)
-    ending = ask(tmp_path / "cache", project, HF_HUB_OFFLINE="1")
-    assert "fresh copy of this project" in ending.said
+    outcome = ask(tmp_path / "cache", project, HF_HUB_OFFLINE="1")
+    assert "fresh copy of this project" in outcome.said
 
 
 # --- olah, a real Hub ---------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -40,12 +39,18 @@ class Visitor(Api):
             return str(trouble)
 
 
-@pytest.fixture(scope="module")
-def instances(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[App]]:
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[App]:
+    """Another instance of the app."""
+    with running_app(tmp_path / "app.log") as instance:
+        yield instance
+
+
+@pytest.fixture
+def instances(other: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[App]]:
     """Two instances of the app, one of which will be killed."""
-    logs = [tmp_path_factory.mktemp("instance") / "app.log" for _ in range(2)]
-    with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
-        yield list(pool.map(lambda log: stack.enter_context(running_app(log)), logs))
+    with running_app(tmp_path_factory.mktemp("instance") / "app.log") as instance:
+        yield [instance, other]
 
 
 def load(app: App) -> None:
@@ -54,16 +59,15 @@ def load(app: App) -> None:
         assert app.process.poll() is None
 
 
-def test_what_another_instance_knows_is_refused_in_a_sentence(instances: list[App]):
-    one, other = (Api(app.url) for app in instances)
-    path = one.upload("photo.jpg", PHOTO.read_bytes())
-    payload = {"data": [{"path": path, "meta": FILE}]}
-    assert other.refusal(payload["data"][0]) == UNREADABLE
-    ticket = one.http.post(f"{PREFIX}/call/predict", json=payload).json()["event_id"]
+def test_what_another_instance_knows_is_refused_in_a_sentence(app: App, other: App):
+    here, there = Api(app.url), Api(other.url)
+    photo = {"path": here.upload("photo.jpg", PHOTO.read_bytes()), "meta": FILE}
+    assert there.refusal(photo) == UNREADABLE
+    ticket = here.http.post(f"{PREFIX}/call/predict", json={"data": [photo]}).json()["event_id"]
     with pytest.raises(Refused, match=FAILED):
-        other.answer("predict", ticket)
-    client = Client(instances[0].url, verbose=False)
-    client.sse_url = client.sse_url.replace(*(app.url for app in instances))
+        there.answer("predict", ticket)
+    client = Client(app.url, verbose=False)
+    client.sse_url = client.sse_url.replace(app.url, other.url)
     with pytest.raises(AppError, match=FAILED):
         client.predict(handle_file(PHOTO), api_name="/predict")
 

@@ -1,11 +1,9 @@
 """The model loads whatever this machine's settings are; where it cannot, a sentence says so."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -17,7 +15,7 @@ from durian.web.i18n import say
 
 from .api import Api, Refused
 from .packages import installed
-from .running import EXAMPLES, ROOT, App, running_app
+from .running import EXAMPLES, ROOT, running_app
 
 LOAD = """
 from durian import DurianClassifier, ModelError
@@ -40,34 +38,6 @@ def complaint(folder: Path, before: str = "", **environment: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-@pytest.fixture(scope="module")
-def odd_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """An app with a damaged sample, at somebody's whose Keras is set to something else."""
-    home = tmp_path_factory.mktemp("home")
-    settings = {"backend": "torch", "image_data_format": "channels_first", "floatx": "float16"}
-    (home / ".keras").mkdir()
-    (home / ".keras/keras.json").write_text(json.dumps(settings))
-    for folder in ("durian", "examples", "model"):
-        shutil.copytree(ROOT / folder, home / folder)
-    shutil.copy(ROOT / "app.py", home)
-    (home / "examples" / EXAMPLES[0].name).write_bytes(EXAMPLES[0].read_bytes()[:2000])
-    with running_app(home / "log", cwd=home, HOME=str(home), KERAS_BACKEND="jax") as app:
-        yield app
-
-
-def test_the_app_runs_beside_other_keras_settings(odd_app: App):
-    assert Api(odd_app.url).ask(EXAMPLES[0].read_bytes())["label"] == "D24"
-
-
-def test_an_answer_that_fails_is_a_sentence(odd_app: App, browser):
-    page = browser.new_page(locale="en-SG")
-    page.goto(odd_app.url)
-    page.locator(f"#samples img[src*='{EXAMPLES[0].stem}']").click()
-    page.locator("#verdict").get_by_text("Something went wrong here").wait_for()
-    page.close()
-    assert "Traceback" not in odd_app.log.read_text()
 
 
 def test_the_library_leaves_a_programs_own_settings_alone(classifier, monkeypatch):

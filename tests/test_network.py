@@ -1,4 +1,4 @@
-"""The network goes away, or a proxy answers for the app: a tap sends the photo again."""
+"""The network fails, or a proxy answers in the app's place: a tap sends the photo again."""
 
 import socket
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def page(browser: Browser, app: App) -> Iterator[Page]:
 
 @contextmanager
 def line_cut_at(url: str, request: bytes) -> Iterator[str]:
-    """Lead to a server by a line that breaks within the first answer to such a request."""
+    """Forward to a server; cut the line during the first answer to a request with these bytes."""
     listener = socket.create_server(("127.0.0.1", 0))
     whole = [True]
 
@@ -89,12 +89,9 @@ def send_again(page: Page, language: str = "en") -> None:
     answered(page)
 
 
-@pytest.mark.parametrize(("language", "locale"), list(LOCALES.items())[::2])  # each costs 15 s
-def test_a_photo_waits_for_the_network_and_a_tap(
-    browser: Browser, app: App, language: str, locale: str
-):
-    slug = SAMPLE.stem.rpartition("-")[0]
-    with opened(browser, app.url, locale=locale) as page:
+def test_a_photo_waits_for_the_network_and_a_tap(browser: Browser, app: App):
+    language, slug = "th", SAMPLE.stem.rpartition("-")[0]
+    with opened(browser, app.url, locale=LOCALES[language]) as page:
         page.context.set_offline(True)
         upload(page, SAMPLE)
         says_that_it_is_gone(page, language)

@@ -15,6 +15,7 @@ from durian.web.i18n import say
 
 from . import corpus
 from .api import PREFIX, Api, preview
+from .browsing import LOCALES, answered, opened
 from .proxy import proxied
 from .running import EXAMPLES, App, running_app
 
@@ -88,11 +89,9 @@ def test_a_photo_and_a_link_are_answered(url: str):
     assert Api(url).ask_inline(corpus.GOOD)["label"] in LABELS
 
 
+@pytest.mark.parametrize("url", ["path removed"], indirect=True)
 def test_a_sample_is_answered_on_the_page(url: str, browser: Browser):
-    context = browser.new_context(locale="ms-MY")
-    page = context.new_page()
-    page.goto(f"{url}/")
-    page.locator("#samples img").first.click(timeout=60_000)
-    page.locator("#answer .confidence-set").first.wait_for(timeout=60_000)
-    assert page.locator("html").get_attribute("lang") == "ms"
-    context.close()
+    with opened(browser, f"{url}/", locale=LOCALES["ms"]) as page:
+        page.locator("#samples img").first.click()
+        answered(page)
+        assert page.locator("html").get_attribute("lang") == "ms"
