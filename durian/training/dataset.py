@@ -19,6 +19,16 @@ from ..photo import open_photo, to_array
 SPLITS = ("train", "valid", "test")
 UNNAMED = -1  # the label of a durian whose breed nobody named: it teaches masks only
 DOUBTFUL = "Rafirizanda"  # its Golden Phoenixes may be crops of another variety's pictures
+SPELLINGS = {  # other names of a variety, and its own
+    "Dona": "Monthong",
+    "Duri Hitam": "Black Thorn",
+    "Kan Yao": "Kanyao",
+    "Lanjiao": "D88",
+    "Lao Tai Po": "Old Lady",
+    "Long Laplae": "Long Lap Lae",
+    "Montong": "Monthong",
+    "S17 / D212": "S17",
+}
 CORE = 0.5  # the share of a box's sides that is surely flesh
 HUSK = ("husk", "whole")  # views without visible flesh
 
@@ -45,6 +55,15 @@ class Sample:
     def no_durian(self) -> bool:
         """Tell whether nothing in the picture is a durian."""
         return self.style == "far" or self.kind.startswith("not durian")
+
+    @property
+    def variety(self) -> str:
+        """The variety's name without remarks, one spelling for each; empty where nobody gave one.
+
+        Of what is no durian it is what the thing is.
+        """
+        name = self.kind.partition(" (")[0]
+        return SPELLINGS.get(name, name)
 
 
 def read_manifests(folder: Path) -> list[Sample]:

@@ -111,7 +111,7 @@ def cross_validation(samples: Sequence[Sample], rows: np.ndarray, folds: np.ndar
 def other_breeds(samples: Sequence[Sample], rows: np.ndarray, said: np.ndarray) -> list[dict]:
     """Return for each kind of none in the wild how many there are, and what they are called."""
     truth = labels(samples)
-    kinds = np.array([_variety(samples[row].kind) for row in rows])
+    kinds = np.array([samples[row].variety or "unnamed" for row in rows])
     found = []
     for kind in sorted(set(kinds[truth[rows] == NO])):
         called = said[(kinds == kind) & (truth[rows] == NO)].argmax(axis=1)
@@ -120,12 +120,6 @@ def other_breeds(samples: Sequence[Sample], rows: np.ndarray, said: np.ndarray) 
             {"kind": kind, "n": len(called), "called": dict(zip(CLASSES, counts, strict=True))}
         )
     return sorted(found, key=lambda row: -row["n"])
-
-
-def _variety(kind: str) -> str:
-    """Return a variety's name without remarks, one spelling for each."""
-    name = kind.partition(" (")[0] or "unnamed"
-    return {"Montong": "Monthong"}.get(name, name)
 
 
 def claims(

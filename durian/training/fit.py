@@ -30,7 +30,10 @@ def kinds(
     if not recipe.varieties:
         return labels, list(CLASSES)
     names = np.array(
-        ["far" if s.style == "far" else "other fruit" if s.no_durian else s.kind for s in samples]
+        [
+            "far" if s.style == "far" else "other fruit" if s.no_durian else s.variety
+            for s in samples
+        ]
     )
     found, counts = np.unique(names[rows][labels[rows] == none], return_counts=True)
     own = [str(name) for name, n in zip(found, counts, strict=True) if n >= RARE_VARIETY]

@@ -15,7 +15,7 @@ from .dataset import Sample
 FAR_KINDS = {
     "train": (
         *("animals", "clothes", "plants", "seasonal", "vehicles"),
-        *("plain", "noise", "shapes", "scenery"),
+        *("plain", "noise", "shapes", "scenery", "photographs"),
     ),
     "valid": ("space", "sports", "town", "vistas"),
     "test": (
@@ -35,28 +35,29 @@ def read_far_unknowns(folder: Path) -> list[Sample]:
     ]
 
 
-def make_far_unknowns(
-    stamps: Path, backgrounds: Path, vistas: Path, pictures: Path, folder: Path
-) -> None:
+def make_far_unknowns(sources: Path, folder: Path) -> None:
     """Make pictures of things that are no durian: objects on backgrounds, colours, noise, photos.
 
-    `stamps` has a folder of transparent PNGs a kind (Debian's tuxpaint-stamps-default). The others
-    hold photographs of anything: `backgrounds` (Debian's packages of wallpapers) are dealt to
-    training and test, `vistas` (plasma-workspace's and sway's) are for validation alone, and
-    `pictures` (those that scikit-image, scikit-learn, gradio, matplotlib and the kitchenware wheel
-    carry) for test alone.
+    `sources` may have these folders:
+    - stamps: a folder of transparent PNGs a kind (Debian's tuxpaint-stamps-default);
+    - backgrounds: photographs for training and test (Debian's packages of wallpapers);
+    - photographs: for training alone (what `rcc --reverse` takes out of gcompris-qt-data);
+    - vistas: for validation alone (plasma-workspace-wallpapers and sway-backgrounds);
+    - pictures: for test alone (what the packages of scikit-image, scikit-learn, gradio, matplotlib
+      and kitchenware carry).
     """
     rng = random.Random(0)
-    scenes = [open_photo(path).resize((640, 480)) for path in _pictures(backgrounds)]
+    scenes = [open_photo(path).resize((640, 480)) for path in _pictures(sources / "backgrounds")]
     for split, kinds in FAR_KINDS.items():
         behind = scenes[1::2] if split == "test" else scenes[::2]
         for kind in kinds:
             (folder / kind).mkdir(parents=True, exist_ok=True)
-            for path in _pictures(stamps / kind):
-                name = "-".join(path.relative_to(stamps / kind).with_suffix("").parts)
+            stamps = sources / "stamps" / kind
+            for path in _pictures(stamps):
+                name = "-".join(path.relative_to(stamps).with_suffix("").parts)
                 _stamped(path, behind, rng).save(folder / kind / f"{name}.jpg", quality=90)
-    for kind, source in (("vistas", vistas), ("pictures", pictures)):
-        for number, path in enumerate(_pictures(source)):
+    for kind in ("photographs", "vistas", "pictures"):
+        for number, path in enumerate(_pictures(sources / kind)):
             open_photo(path).save(folder / kind / f"{number:03}.jpg", quality=90)
     for number, scene in enumerate(scenes):
         kind = "views" if number % 2 else "scenery"
