@@ -75,7 +75,7 @@ def decode(data: bytes) -> Image.Image:
 
 
 class _Reader(io.BytesIO):
-    """Bytes that give up on a decoder that keeps asking for the next little piece."""
+    """A file's bytes, which refuse a decoder that reads them in too many little pieces."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -89,7 +89,7 @@ class _Reader(io.BytesIO):
 
 
 class _Budget:
-    """Bytes that several threads share; who asks for more than are left waits."""
+    """Bytes that threads share: one that asks for more than are left waits."""
 
     def __init__(self, left: int) -> None:
         self._left = left
@@ -97,7 +97,7 @@ class _Budget:
 
     @contextmanager
     def taken(self, count: int) -> Iterator[None]:
-        """Have `count` bytes for as long as the block lasts; they must not be more than all."""
+        """Reserve `count` bytes for the block; no more than the whole budget."""
         with self._changed:
             self._changed.wait_for(lambda: self._left >= count)
             self._left -= count

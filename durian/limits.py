@@ -3,7 +3,7 @@
 MAX_BYTES = 20 * 1024 * 1024  # of a file
 
 # Decoding has to fit into a server with 1.2 GB that holds TensorFlow and the model already. So its
-# cost in memory sets the limit (`decoding.cost`). These two bound the time that it takes.
+# cost in memory sets the limit (`decoding._memory`). These two bound the time that it takes.
 MAX_MEMORY = 230_000_000  # bytes for all photographs that are decoded at the same time
 MAX_PIXELS = 8192 * 6144  # "50 megapixels"
 MAX_JPEG_PIXELS = 16384 * 12288  # "200 megapixels", of which libjpeg computes an eighth a side

@@ -1,4 +1,4 @@
-"""Keeps out what Pillow 13 mends and Gradio does not allow yet; this module goes when it does.
+"""Keeps out files that Pillow 12 mishandles; goes when Gradio allows Pillow 13, which is fixed.
 
 A test fails as soon as Gradio's requirement allows Pillow 13. The one call of `opened` then becomes
 `open_(data)`. The advisories are listed in .github/SECURITY.md.
@@ -33,7 +33,7 @@ def opened(
     if image.format == "TIFF":
         _check_tiff(image)
     elif header and header.sizes != [image.size]:
-        # CVE-2026-112403: libjpeg and Pillow may take two sizes for the right one.
+        # CVE-2026-112403: libjpeg and Pillow may each go by another of the two sizes.
         raise PhotoError(NOT_A_PHOTO)
     elif image.format == "PNG":
         image._exif = _Exif()  # CVE-2026-96643: a PNG's metadata can be packed
@@ -49,7 +49,7 @@ class _Exif(Image.Exif):
 
 
 def _check_tiff(image: Image.Image) -> None:
-    """Refuse what no camera writes and Pillow reads past its memory for.
+    """Refuse files that no camera writes and that make Pillow read past its memory.
 
     Tiles (CVE-2026-112395), YCbCr (GHSA-c6hw-5grf-ff96) and JPEG strips (GHSA-q45j-58j2-45rg).
     """

@@ -1,6 +1,6 @@
 """Writes one picture in every form that phones and programs save, and hostile files of all kinds.
 
-Everything is made here from a seed, so every run sees the same files; nothing needs a download.
+All is made from a seed, so that every run sees the same files and none is downloaded.
 """
 
 import io
@@ -190,7 +190,7 @@ def _ycck(image: Image.Image) -> bytes:
 
 
 def _transparent(image: Image.Image) -> Image.Image:
-    """Return the picture on a larger transparent ground that hides a loud colour."""
+    """Return the picture on a larger transparent ground, whose hidden colour is bright."""
     clear = Image.new("RGBA", (image.width * 2, image.height * 2), (255, 0, 255, 0))
     clear.paste(image, (image.width // 2, image.height // 2))
     return clear
@@ -268,7 +268,7 @@ def forms(image: Image.Image) -> Iterator[tuple[str, bytes]]:
 
 
 def unsafe_forms(image: Image.Image) -> Iterator[tuple[str, bytes]]:
-    """Yield sound pictures of kinds that this project's Pillow reads past its memory for."""
+    """Yield intact pictures of kinds that make Pillow 12 read past its memory."""
     yield "jpeg.tiff", save(image, "TIFF", compression="jpeg", quality=95)
     yield "ycbcr.tiff", save(image.convert("YCbCr"), "TIFF")
     array = np.asarray(image.resize((64, 64)))
@@ -353,7 +353,7 @@ def endless_scans(side: int, scans: int) -> bytes:
 
 
 def hostile() -> Iterator[tuple[str, bytes]]:
-    """Yield over 300 files that broke somewhere, were never photographs or mean harm."""
+    """Yield a thousand files that are damaged, are no photographs or are attacks."""
     image = picture(160, 120)
     whole = dict([*forms(image), *grey_forms(image), *clear_forms(image)])
     del whole["12-megapixels.jpg"]  # a baseline JPEG like the other, only slower
@@ -413,7 +413,7 @@ def _misnamed(whole: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def _absurd() -> Iterator[tuple[str, bytes]]:
-    """Headers that no picture has."""
+    """Yield headers that no picture has."""
     most = 2**31 - 1
     for width, height in (
         (0, 0),
@@ -473,7 +473,7 @@ def _absurd() -> Iterator[tuple[str, bytes]]:
 
 
 def _bombs() -> Iterator[tuple[str, bytes]]:
-    """Small files that ask for much, and large ones that ask for it piece by piece."""
+    """Yield small files that decode to huge pictures, and large ones of very many small parts."""
     many = limits.MAX_BYTES - 4096
     image = save(Image.new("RGB", (64, 64)), "PNG")
     yield "one-megapixel-over.png", png_header(51_000_000, 1)
@@ -549,7 +549,7 @@ def _webp_canvas(width: int, height: int) -> bytes:
 
 
 def _metadata(image: Image.Image) -> Iterator[tuple[str, bytes]]:
-    """EXIF, XMP and profiles that lie, loop or never end; the picture below them is sound."""
+    """Yield intact pictures whose EXIF, XMP or profile is wrong, refers to itself or never ends."""
     jpeg, rng = save(image, "JPEG"), random.Random(11)
 
     def directory(*entries: tuple[int, int, int, int], following: int = 0) -> bytes:
@@ -611,7 +611,7 @@ _HTML = b"<!doctype html><script>fetch('/config')</script><img src=x onerror=ale
 
 
 def strangers() -> Iterator[tuple[str, bytes]]:
-    """Files that are no photographs, some of which other programs would open as such."""
+    """Yield files that are no photographs, though other programs open some as pictures."""
     yield "empty.jpg", b""
     yield "one-byte.jpg", b"\xff"
     yield "text.jpg", b"a durian\n" * 99

@@ -8,7 +8,7 @@ DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / ".github").glob("*.md")))
 
 
 def readme_block(language: str, containing: str) -> str:
-    """Return the documents' only fenced block in `language` that contains a text, word for word."""
+    """Return the documents' only block in `language` that contains a text, word for word."""
     blocks = [
         block
         for document in DOCUMENTS

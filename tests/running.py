@@ -1,4 +1,4 @@
-"""The real app in a process of its own, and where everything lies."""
+"""The real app in a process of its own, and where the project's files are."""
 
 import os
 import signal

@@ -29,7 +29,7 @@ def label_of(path: Path) -> str:
     return BREEDS[path.stem.rpartition("-")[0]]["label"]
 
 
-def test_importing_the_library_is_quick_work():
+def test_importing_the_library_loads_no_framework():
     code = (
         "import sys; from durian import open_photo;"
         "sys.exit(bool({'tensorflow', 'keras', 'gradio'} & sys.modules.keys()))"
@@ -113,7 +113,7 @@ def test_a_batch_says_which_photo_is_wrong(classifier, photos, photo, sentence: 
 @pytest.mark.parametrize(
     "photo", [str(EXAMPLES[0]), EXAMPLES[0], b"\xff\xd8", Image.new("L", (9, 9))]
 )
-def test_one_photo_is_no_batch(classifier, photo):
+def test_a_photo_in_place_of_a_batch_is_refused(classifier, photo):
     with pytest.raises(TypeError, match="put this one into a list"):
         classifier.predict_batch(photo)
 

@@ -1,4 +1,4 @@
-"""The endpoints that are open, those that are closed, and requests that mean harm."""
+"""Which endpoints are open, which are closed, and what malicious requests get."""
 
 import json
 import uuid

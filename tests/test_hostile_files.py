@@ -1,10 +1,11 @@
-"""What the running app answers to files that broke, lie or mean harm, through its real HTTP API."""
+"""What the app answers to damaged, misleading and malicious files, over its HTTP API."""
 
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def outcome(ask: Callable[..., dict], *arguments: object) -> dict | str:
         return str(refusal)
 
 
-@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
 def test_no_file_stops_the_app(app: App, step: int) -> None:
     api = Api(app.url)
     good = corpus.save(corpus.picture(640, 480), "JPEG")
@@ -37,10 +38,12 @@ def test_no_file_stops_the_app(app: App, step: int) -> None:
     counts: Counter[str] = Counter()
     failed, slowest = [], 0.0
     largest = corpus.save(Image.new("RGBA", (7000, 7000), "olive"), "PNG")
-    for _ in range(4):  # from here on, what an honest photo of the largest size takes is there
+    for _ in range(
+        4
+    ):  # so that the memory for an ordinary photo of the largest size is taken already
         assert api.ask(largest) and api.ask(good) == expected
     before = memory(app.process.pid)
-    for number, (name, data) in enumerate(list(corpus.hostile())[::step]):
+    for number, (name, data) in enumerate(islice(corpus.hostile(), 0, None, step)):
         start = time.monotonic()
         answers = [outcome(api.ask, data, name)]
         took = time.monotonic() - start
@@ -58,12 +61,13 @@ def test_no_file_stops_the_app(app: App, step: int) -> None:
     after = memory(app.process.pid)
     print(f"\n{dict(counts)}, slowest {slowest:.1f} s, memory {before} MB before, {after} MB after")
     assert not failed
-    assert counts.total() >= 200
+    assert counts.total() >= 100
     assert after - before <= GROWTH
     assert app.process.poll() is None
     assert "Traceback" not in app.log.read_text()
 
 
+@pytest.mark.slow
 def test_one_picture_gets_one_answer_in_every_form(classifier: DurianClassifier) -> None:
     with Image.open(EXAMPLES[0]) as image:
         forms = dict(corpus.forms(image.convert("RGB")))

@@ -95,7 +95,7 @@ def test_what_the_page_is_made_of_comes_along(installed: Path):
         ("3.13", "win32", "ARM64"),
     ],
 )
-def test_pip_says_where_it_installs(python: str, system: str, machine: str):
+def test_pip_says_where_it_runs(python: str, system: str, machine: str):
     (address,) = refused(python, system, machine)
     assert address == f"file:///{WHERE}"
 
@@ -105,7 +105,7 @@ def test_pip_says_where_it_installs(python: str, system: str, machine: str):
     "machine",
     [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")],
 )
-def test_pip_installs_it_elsewhere(python: str, machine: tuple[str, str]):
+def test_pip_installs_it_where_it_runs(python: str, machine: tuple[str, str]):
     assert refused(python, *machine) == []
     tensorflow = [
         it

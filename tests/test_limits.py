@@ -1,4 +1,4 @@
-"""Photographs of 200 megapixels are answered, and memory stays bounded all the same."""
+"""Photographs of up to 200 megapixels are opened in bounded memory."""
 
 import json
 import re
@@ -18,10 +18,10 @@ from durian import PhotoError, limits, open_photo
 from . import corpus
 from .running import ROOT
 
-AT_ONCE = 4
+AT_ONCE = 2
 MOST = 250 * 2**20  # bytes that decoding may add to a process, however many photos come at once
 WHOLE = (8192, 6144)  # 50 megapixels of a phone
-# Opens each file in several threads at once; prints how large it came out and what that took.
+# Opens each file in several threads at once; prints the memory that took, and the shortest side.
 DECODE = """
 import json, resource, sys
 from concurrent.futures import ThreadPoolExecutor

@@ -31,7 +31,7 @@ def in_a_loop(coroutine: Coroutine) -> object:
 
 @dataclass
 class Listener:
-    """A server on loopback that nobody has any business with."""
+    """A server on loopback, and the paths that it was asked for."""
 
     port: int
     visits: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Listener:
 
 @contextmanager
 def listening(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[Listener]:
-    """Listen on loopback; every request is noted, then answered."""
+    """Listen on loopback; note every request, then answer it."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -62,7 +62,7 @@ def listening(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[List
 
 
 def serve_photo(request: BaseHTTPRequestHandler) -> None:
-    """Answer as a server would that has what the stranger wants."""
+    """Answer with a photograph."""
     request.send_response(200)
     request.send_header("Content-Length", str(len(corpus.GOOD)))
     request.end_headers()

@@ -18,7 +18,7 @@ from . import corpus
 
 SIZE = runtime_config()["input_size"]
 PICTURE = corpus.picture(640, 480)
-CLOSE, LOSSY = 1, 3  # mean difference, of 255 levels; the second where there are but 256 colours
+CLOSE, LOSSY = 1, 3  # mean difference in levels of 255; LOSSY for pictures of 256 colours
 
 Forms = Callable[[Image.Image], Iterator[tuple[str, bytes]]]
 
@@ -56,7 +56,7 @@ def test_every_form_looks_the_same(name: str) -> None:
 
 
 @each(corpus.unsafe_forms)
-def test_what_pillow_reads_past_its_memory_for_is_refused(name: str) -> None:
+def test_a_file_that_makes_pillow_read_past_its_memory_is_refused(name: str) -> None:
     assert refusal(files(corpus.unsafe_forms)[name]) == limits.NOT_A_PHOTO
 
 
@@ -161,7 +161,7 @@ def test_a_very_long_picture_keeps_its_middle() -> None:
     assert (array[:, 4:-4] == (255, 0, 0)).all()
 
 
-def test_no_picture_is_cropped_before_that() -> None:
+def test_a_picture_that_is_not_very_long_is_not_cropped() -> None:
     wide = Image.new("RGB", (300, 100), "blue")
     wide.paste("red", (0, 0, 30, 100))
     assert (to_array(wide, SIZE)[:, :10] == (255, 0, 0)).all()

@@ -1,4 +1,4 @@
-"""The command line: names the durians in photographs and folders, and tables the answers."""
+"""The command line: a table of which durians the photographs in files and folders show."""
 
 from .main import main
 

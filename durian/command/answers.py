@@ -54,7 +54,7 @@ def answer(
         warmth = None if explain is None else classifier.explain(photo)
     except PhotoError as error:
         return row(path, error=str(error))
-    except Exception as error:  # one photograph in a million ends no run
+    except Exception as error:  # no single photograph ends a run of a million
         return row(path, error=UNFORESEEN.format(type(error).__name__))
     if warmth is not None:
         overlay(photo, warmth).save(explain / heat_name(path), "JPEG", quality=85)

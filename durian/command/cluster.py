@@ -25,7 +25,7 @@ BATCH = 32  # photographs that an actor is given at once
 
 
 class Answers:
-    """An actor: it loads the classifier once, and is started again where it dies."""
+    """An actor: it loads the classifier once, and starts again if it dies."""
 
     def __init__(self) -> None:
         os.environ["TF_ONEDNN_ASSUME_FROZEN_WEIGHTS"] = "1"  # nothing is trained here

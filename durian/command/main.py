@@ -36,7 +36,7 @@ Exit status: 0 all answered, 1 a photograph was not, 2 wrong use, 130 stopped by
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command with these arguments, else the program's; return its exit status."""
+    """Run the command with these arguments, or the program's own; return its exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if problem := _problem(options):
@@ -173,7 +173,7 @@ def _left(options: argparse.Namespace, done: Done) -> Iterator[str]:
 
 
 def _progress(options: argparse.Namespace, done: Done) -> tqdm:
-    """Return a bar on standard error, where that is a terminal; it knows no end of `-`."""
+    """Return a bar on standard error, where that is a terminal; without a total for `-`."""
     seen = sys.stderr.isatty()
     total = None
     if seen and STDIN not in options.photos:

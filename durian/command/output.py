@@ -99,7 +99,7 @@ def _text_rows(path: Path) -> Iterator[Row]:
 def _parquet_rows(path: Path) -> Iterator[Row]:
     try:
         yield from _import_parquet().read(path)
-    except ValueError:  # pyarrow's own, of what is no Parquet, are among these
+    except ValueError:  # pyarrow raises one for a file that is not Parquet
         raise OutputError(NOT_OURS.format(path)) from None
 
 

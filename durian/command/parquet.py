@@ -25,7 +25,7 @@ GROUP = 1000  # rows that are written together
 
 
 class Parquet:
-    """One file, which takes its place when it is closed: until then it has no table of contents."""
+    """One file, put in its place once it is closed: before that, nothing can read it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -51,7 +51,7 @@ class Parquet:
 
 
 def read(path: Path) -> Iterator[Row]:
-    """Yield the rows of a table. Raises ValueError where it is none of ours."""
+    """Yield the rows of a table. Raises ValueError if this command did not write it."""
     with parquet.ParquetFile(path) as file:
         if not file.schema_arrow.equals(SCHEMA):
             raise ValueError("other columns")

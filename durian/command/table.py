@@ -37,7 +37,7 @@ def row(path: str, confidences: Mapping[str, float] | None = None, error: str | 
 
 
 def shown(path: str) -> str:
-    r"""Return a path as valid Unicode: bytes of its name that are none become \x…, as in Python."""
+    r"""Return a path as valid Unicode: bytes that are not UTF-8 become \x…, as in Python."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
