@@ -134,6 +134,7 @@ def wrong_file(folder: Path, suffix: str) -> Path:
     return path
 
 
+@cache
 def unsure_photo(url: str) -> Image.Image:
     """Return a picture halfway between two examples that the app is not sure of."""
     client = Client(url, verbose=False)

@@ -80,6 +80,7 @@ new MutationObserver(() => {
     while (texts.nextNode()) {
       const text = texts.currentNode.data
         .trim()
+        .replace(/^Uploading \d+\s+files?\.\.\.$/, "Sending the photo…")
         .replace(/^Invalid file type.*/, "not a photo")
         .replace(/^HTTP 413.*/s, "too heavy")
         .replace(/^HTTP \d+: \{"detail":"(.*)"\}$/s, "$1")
