@@ -74,9 +74,10 @@ def test_an_answer_goes_to_the_phones_share_sheet(
         percent = page.locator("#answer .confidence").first.inner_text()
     breed = name("mao-shan-wang", language)
     assert drawn[0] == breed
-    assert f"{say('How sure', language)}: {percent}" in drawn
+    colon = "：" if language == "zh-Hant" else ": "
+    assert say("How sure", language) + colon + percent in drawn
     assert say(CAUTION, language) in drawn and f"{app.url}/" in drawn
-    assert shared["text"] == f"{breed}. {say(CAUTION, language)} {app.url}/"
+    assert shared["text"] == f"{breed}\n{say(CAUTION, language)}\n{app.url}/"
     card = Image.open(io.BytesIO(bytes(shared["picture"])))
     assert card.size == CARD
     middle = [

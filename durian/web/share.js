@@ -46,7 +46,8 @@
   async function share() {
     const headline = found("#verdict h2").textContent
     const percent = found("#answer .confidence").textContent
-    const sure = found("#verdict .sure") ? [`${translated("How sure")}: ${percent}`] : []
+    const colon = document.documentElement.lang.startsWith("zh") ? "：" : ": "
+    const sure = found("#verdict .sure") ? [translated("How sure") + colon + percent] : []
     const caution = translated("An estimate from one photo, not a proof.")
     const address = location.origin + location.pathname
     const lines = [...sure, caution, "", found("#about h1").textContent, address]
@@ -54,7 +55,7 @@
     const picture = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9))
     const files = [new File([picture], "durian.jpg", { type: picture.type })]
     try {
-      const text = `${headline}. ${caution} ${address}`
+      const text = [headline, caution, address].join("\n") // full stops differ
       if (navigator.canShare?.({ files })) return await navigator.share({ files, text })
     } catch (error) {
       if (error.name === "AbortError") return // the visitor closed the sheet
