@@ -51,6 +51,7 @@ def run(address: str, names: Sequence[str], actors: int | None, output: str) -> 
     """
     ray.init(address, log_to_driver=False, logging_level="ERROR")
     try:
+        # Actors claim no core: where they had all, none would be left to read files, for ever.
         pool = ray.data.ActorPoolStrategy(size=actors or len(ray.nodes()))
         remote = [name for name in names if "://" in name]
         local = [*photos(name for name in names if "://" not in name)]
@@ -58,7 +59,7 @@ def run(address: str, names: Sequence[str], actors: int | None, output: str) -> 
         parts = [
             ray.data.read_binary_files(
                 paths, include_paths=True, file_extensions=extensions
-            ).map_batches(Answers, batch_size=BATCH, compute=pool, num_cpus=1)
+            ).map_batches(Answers, batch_size=BATCH, compute=pool, num_cpus=0)
             for paths, extensions in ((there, None), (remote, EXTENSIONS))
             if paths
         ]
