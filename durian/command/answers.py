@@ -7,11 +7,13 @@ import os
 import queue
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from ..classifier import MAX_BATCH
 from ..heat import overlay
@@ -21,72 +23,98 @@ from .table import Row, row
 if TYPE_CHECKING:
     from ..classifier import DurianClassifier
 
-THREADS = 2 * MAX_BATCH  # as many as the network takes at once, and as many that get ready
-AHEAD = 2 * THREADS  # photographs that may be under way
-
-# Files in memory at once, of up to 20 MB; the library limits what decoding takes. Without this, a
-# folder of photographs of 12 megapixels takes 5% more processor time and 7% more memory.
-_decoding = threading.Semaphore(os.cpu_count() or 1)
+AHEAD = 4 * MAX_BATCH  # photographs that may be under way
 
 UNFORESEEN = "This photo could not be answered ({}), so please try it again."
 
 
 def rows(
-    classifier: DurianClassifier, paths: Iterable[str], explain: Path | None = None
+    classifier: DurianClassifier,
+    sources: Iterable[tuple[str, str | bytes]],
+    explain: Path | None = None,
 ) -> Iterator[Row]:
-    """Yield the row of each photograph, in the order of `paths`; heat maps go into `explain`.
+    """Yield the row of each photograph, in order; heat maps go into `explain`.
 
-    Raises OSError where a heat map cannot be written.
+    sources: what names a photograph, and its path or a file's bytes. Raises OSError where a heat
+    map cannot be written.
     """
-    with _in_order(lambda path: answer(classifier, path, path, explain), paths) as answers:
-        yield from answers
+    with _opened(sources) as batches:
+        for batch in batches:
+            photos = [photo for _, photo in batch if not isinstance(photo, str)]
+            answers = iter(_answers(classifier, photos))
+            for path, photo in batch:
+                answer = photo if isinstance(photo, str) else next(answers)
+                if isinstance(answer, str):
+                    yield row(path, error=answer)
+                    continue
+                if explain is not None:
+                    warm = overlay(photo, classifier.explain(photo))
+                    warm.save(explain / heat_name(path), "JPEG", quality=85)
+                yield row(path, answer)
 
 
-def answer(
-    classifier: DurianClassifier, path: str, source: str | bytes, explain: Path | None = None
-) -> Row:
-    """Return the row of the photograph in `source`, a path or bytes, which `path` names.
-
-    Its heat map goes into `explain`. Raises OSError where that cannot be written.
-    """
+def _answers(
+    classifier: DurianClassifier, photos: list[Image.Image]
+) -> list[dict[str, float] | str]:
+    """Return the confidences of each photograph, or the sentence that says why there are none."""
     try:
-        with _decoding:
-            photo = open_photo(source)
-        confidences = classifier.predict(photo)
-        warmth = None if explain is None else classifier.explain(photo)
-    except PhotoError as error:
-        return row(path, error=str(error))
+        return classifier.predict_batch(photos)
     except Exception as error:  # no single photograph ends a run of a million
-        return row(path, error=UNFORESEEN.format(type(error).__name__))
-    if warmth is not None:
-        overlay(photo, warmth).save(explain / heat_name(path), "JPEG", quality=85)
-    return row(path, confidences)
+        if len(photos) > 1:
+            return [answer for photo in photos for answer in _answers(classifier, [photo])]
+        return [UNFORESEEN.format(type(error).__name__)]
+
+
+def _open(path: str, source: str | bytes) -> tuple[str, Image.Image | str]:
+    """Return a path, and its photograph or the sentence that says why there is none."""
+    try:
+        return path, open_photo(source)
+    except PhotoError as error:
+        return path, str(error)
+    except Exception as error:
+        return path, UNFORESEEN.format(type(error).__name__)
 
 
 @contextmanager
-def _in_order(answer: Callable[[str], Row], paths: Iterable[str]) -> Iterator[Iterator[Row]]:
-    """Yield what `answer` makes of each path, several at a time; the end stops what is not begun.
+def _opened(
+    sources: Iterable[tuple[str, str | bytes]],
+) -> Iterator[Iterator[list[tuple[str, Image.Image | str]]]]:
+    """Yield lists of photographs that are open, up to MAX_BATCH; the end stops what is not begun.
 
-    Paths come from a thread of their own, since standard input may be in no hurry.
+    Sources come from a thread of their own, since standard input may be in no hurry.
     """
-    waiting: queue.Queue[Future[Row] | None] = queue.Queue(AHEAD)
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="photo")
+    waiting: queue.Queue[Future | None] = queue.Queue(AHEAD)
+    pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="photo")
 
     def feed() -> None:
         try:
-            for path in paths:
-                waiting.put(pool.submit(answer, path))
+            for path, source in sources:
+                waiting.put(pool.submit(_open, path, source))
         except Exception as error:  # for whoever waits, if anybody still does
-            failed: Future[Row] = Future()
+            failed: Future = Future()
             failed.set_exception(error)
             waiting.put(failed)
         waiting.put(None)
 
     threading.Thread(target=feed, name="paths", daemon=True).start()
     try:
-        yield (found.result() for found in iter(waiting.get, None))
+        yield _batches(waiting)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _batches(waiting: queue.Queue[Future | None]) -> Iterator[list]:
+    """Yield what is ready, in order and up to MAX_BATCH at once; wait where nothing is."""
+    held: list[Future | None] = []  # one that a batch could not take
+    while (future := held.pop() if held else waiting.get()) is not None:
+        batch = [future.result()]
+        while len(batch) < MAX_BATCH and not held and not waiting.empty():
+            future = waiting.get()
+            if future is None or not future.done() or future.exception():
+                held.append(future)
+            else:
+                batch.append(future.result())
+        yield batch
 
 
 def heat_name(path: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from pyarrow import dataset
 from .. import memory
 from ..classifier import DurianClassifier
 from ..photo import UNREADABLE
-from .answers import THREADS, answer
+from .answers import rows
 from .files import SUFFIXES, photos
 from .parquet import SCHEMA
 from .table import row
@@ -31,14 +30,11 @@ class Answers:
         os.environ["TF_ONEDNN_ASSUME_FROZEN_WEIGHTS"] = "1"  # nothing is trained here
         memory.return_large_blocks()
         self._classifier = DurianClassifier.load()
-        self._threads = ThreadPoolExecutor(THREADS)
 
     def __call__(self, files: dict[str, np.ndarray]) -> pyarrow.Table:
         """Return the rows of files by path and bytes."""
-        rows = self._threads.map(
-            lambda path, data: answer(self._classifier, path, data), files["path"], files["bytes"]
-        )
-        return pyarrow.Table.from_pylist(list(rows), SCHEMA)
+        answered = rows(self._classifier, zip(files["path"], files["bytes"], strict=True))
+        return pyarrow.Table.from_pylist(list(answered), SCHEMA)
 
 
 def run(address: str, names: Sequence[str], actors: int | None, output: str) -> tuple[int, int]:

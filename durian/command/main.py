@@ -149,13 +149,14 @@ def _answer(options: argparse.Namespace, done: Done) -> None:
     """Write the row of each photograph that is not done yet, and count it as done."""
     left = _left(options, done)
     first = list(islice(left, 1))
+    sources = ((path, path) for path in chain(first, left))
     with _progress(options, done) as bar:
         classifier = _load() if first else None
         bar.set_description(None, refresh=False)
         bar.unpause()  # the estimate is of the photographs alone
         with (
             closing(output.open_table(options.output)) as table,
-            closing(rows(classifier, chain(first, left), options.explain)) as answered,
+            closing(rows(classifier, sources, options.explain)) as answered,
         ):
             for row in answered:
                 table.write(row)
