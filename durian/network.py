@@ -151,9 +151,7 @@ class ClassActivationMaps(layers.Layer):
         spread = ops.sqrt(model.get_layer("standardise").variance)  # (1, 4752)
         kernel = model.get_layer("logits").kernel / ops.transpose(spread)  # (4752, kinds)
         sums = _sum_of_kinds(kernel.shape[1])
-        kernel = ops.matmul(
-            kernel, sums / sums.sum(axis=0)
-        )  # (4752, 5): kinds of none are averaged
+        kernel = ops.matmul(kernel, sums / sums.sum(axis=0))  # (4752, 5): averages of kinds
         channels = model.get_layer("backbone").output_shape[1][-1]
         shapes = kernel[: 2 * len(REGIONS) * channels]
         shapes = ops.reshape(shapes, (2, len(REGIONS), channels, len(CLASSES)))

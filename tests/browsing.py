@@ -96,8 +96,9 @@ def upload(page: Page, photo: Path) -> None:
 
 
 def answered(page: Page) -> None:
-    """Wait for an answer."""
+    """Wait for an answer: its confidences, and its headline, which a spinner hides until then."""
     page.locator("#answer .confidence-set").first.wait_for()
+    page.locator("#verdict h2").wait_for()
 
 
 def verdict(page: Page) -> str:

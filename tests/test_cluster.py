@@ -14,7 +14,7 @@ from PIL import Image
 from .commanding import started
 from .running import EXAMPLES
 
-PHOTOS = 120  # answering them takes longer than starting an actor again
+PHOTOS = 120  # most are left to answer when the first rows are written
 
 
 def actors() -> Iterator[int]:

@@ -13,12 +13,14 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas
 import pytest
 from PIL import Image
 
 from durian import decision, limits, open_photo
 from durian.breeds import BREEDS, LABELS
+from durian.command import answers
 
 from .commanding import COMMAND, ENVIRONMENT, on_terminal, piped, started
 from .documents import readme_block
@@ -228,6 +230,24 @@ def test_the_readme_asks_about_a_folder(
     names = {"pandas": pandas, "DurianClassifier": SimpleNamespace(load=lambda: classifier)}
     exec(readme_block("python", "pandas"), names)
     assert names["answers"].idxmax(axis=1).to_dict() == {"photo.jpg": label_of(EXAMPLES[0])}
+
+
+def test_a_heat_map_that_fails_is_a_row_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classifier
+):
+    heat_maps = iter([MemoryError(), classifier.explain])
+
+    def explain(photo: Image.Image) -> np.ndarray:
+        heat_map = next(heat_maps)
+        if isinstance(heat_map, Exception):
+            raise heat_map
+        return heat_map(photo)
+
+    monkeypatch.setattr(classifier, "explain", explain)
+    sources = [(str(path), str(path)) for path in EXAMPLES[:2]]
+    failed, answered = answers.rows(classifier, sources, tmp_path)
+    assert "MemoryError" in failed["error"] and not failed["label"]
+    assert answered["label"] == label_of(EXAMPLES[1]) and len(list(tmp_path.iterdir())) == 1
 
 
 def test_an_empty_folder_is_no_failure(tmp_path: Path):

@@ -38,9 +38,7 @@ def test_no_file_stops_the_app(app: App, step: int) -> None:
     counts: Counter[str] = Counter()
     failed, slowest = [], 0.0
     largest = corpus.save(Image.new("RGBA", (7000, 7000), "olive"), "PNG")
-    for _ in range(
-        4
-    ):  # so that the memory for an ordinary photo of the largest size is taken already
+    for _ in range(4):  # the memory that the largest ordinary photo takes is taken from here on
         assert api.ask(largest) and api.ask(good) == expected
     before = memory(app.process.pid)
     for number, (name, data) in enumerate(islice(corpus.hostile(), 0, None, step)):

@@ -199,12 +199,16 @@ def form_of(picture: Image.Image, form: str) -> bytes:
 # Every way in
 
 
-@pytest.mark.parametrize("hand_over", [choose, drop, paste, take])
+@pytest.mark.parametrize(
+    ("hand_over", "width"),
+    [(choose, 360), (take, 360), (choose, 1280), (take, 1280), (drop, 1280), (paste, 1280)],
+)
 def test_a_photo_arrives_small_and_without_metadata(
-    browser: Browser, app: App, photo: bytes, hand_over: Callable[[Page, bytes], None]
+    browser: Browser, app: App, photo: bytes, hand_over: Callable[[Page, bytes], None], width: int
 ):
+    screen = {"width": width, "height": 740}
     may = ["clipboard-read", "clipboard-write", "camera"]
-    with opened(browser, app.url, permissions=may) as page:
+    with opened(browser, app.url, permissions=may, viewport=screen) as page:
         network = page.context.new_cdp_session(page)
         network.send("Network.enable")
         network.send("Network.emulateNetworkConditions", CROWDED)

@@ -203,7 +203,8 @@ def wild(label: int, kind: str = "", style: str = "wild") -> data.Sample:
 
 
 def test_each_common_variety_has_a_logit_and_rare_ones_share_one():
-    samples = [wild(0), *[wild(OTHER, "Monthong")] * 3, wild(OTHER, "Ri6")]
+    spelt = ("Monthong (หมอนทอง)", "Montong", "Dona (Monthong)")
+    samples = [wild(0), *(wild(OTHER, name) for name in spelt), wild(OTHER, "Ri6")]
     samples += [*[wild(OTHER, "not durian: guava")] * 3, *[wild(OTHER, style="far")] * 3]
     numbers, names = fit.kinds(samples, np.arange(len(samples)), QUICK)
     called = [names[number] for number in numbers]

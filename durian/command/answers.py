@@ -44,13 +44,21 @@ def rows(
             answers = iter(_answers(classifier, photos))
             for path, photo in batch:
                 answer = photo if isinstance(photo, str) else next(answers)
-                if isinstance(answer, str):
-                    yield row(path, error=answer)
-                    continue
-                if explain is not None:
-                    warm = overlay(photo, classifier.explain(photo))
-                    warm.save(explain / heat_name(path), "JPEG", quality=85)
-                yield row(path, answer)
+                if explain is not None and not isinstance(answer, str):
+                    answer = _explained(classifier, path, photo, explain) or answer
+                yield row(path, error=answer) if isinstance(answer, str) else row(path, answer)
+
+
+def _explained(
+    classifier: DurianClassifier, path: str, photo: Image.Image, folder: Path
+) -> str | None:
+    """Write a photograph's heat map, or return the sentence that says why there is none."""
+    try:
+        picture = overlay(photo, classifier.explain(photo))
+    except Exception as error:
+        return UNFORESEEN.format(type(error).__name__)
+    picture.save(folder / heat_name(path), "JPEG", quality=85)
+    return None
 
 
 def _answers(

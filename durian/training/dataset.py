@@ -58,10 +58,7 @@ class Sample:
 
     @property
     def variety(self) -> str:
-        """The variety's name without remarks, one spelling for each; empty where nobody gave one.
-
-        Of what is no durian it is what the thing is.
-        """
+        """The variety's name without remarks, one spelling for each; or an empty string."""
         name = self.kind.partition(" (")[0]
         return SPELLINGS.get(name, name)
 

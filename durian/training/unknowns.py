@@ -41,7 +41,7 @@ def make_far_unknowns(sources: Path, folder: Path) -> None:
     `sources` may have these folders:
     - stamps: a folder of transparent PNGs a kind (Debian's tuxpaint-stamps-default);
     - backgrounds: photographs for training and test (Debian's packages of wallpapers);
-    - photographs: for training alone (what `rcc --reverse` takes out of gcompris-qt-data);
+    - photographs: for training alone (those inside gcompris-qt-data's .rcc files);
     - vistas: for validation alone (plasma-workspace-wallpapers and sway-backgrounds);
     - pictures: for test alone (what the packages of scikit-image, scikit-learn, gradio, matplotlib
       and kitchenware carry).
